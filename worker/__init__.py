@@ -1,0 +1,1 @@
+"""pg_flywheel: the judge worker and the command."""
