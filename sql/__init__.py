@@ -1,0 +1,1 @@
+"""The SQL sources as a package: `flywheel install` and the extension build read the same files."""

@@ -1,0 +1,54 @@
+-- Coverage is counted in blocks of 4,096 steps. A block that nothing is pending in is counted once and remembered;
+-- what is newer or was touched since is counted on reading.
+
+CREATE FUNCTION flywheel.block_of(step_id bigint) RETURNS bigint
+    LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+    RETURN step_id >> 12;
+
+COMMENT ON FUNCTION flywheel.block_of(bigint) IS 'The block of 4,096 step ids that a step is in.';
+
+CREATE TABLE flywheel.coverage_ledger (
+    validator     text NOT NULL,
+    block         bigint NOT NULL,
+    steps         int NOT NULL,
+    verdicts      int NOT NULL,
+    dead_letters  int NOT NULL,
+    filtered      int NOT NULL,
+    sampled_out   int NOT NULL,
+    not_requested int NOT NULL,
+    before        int NOT NULL,
+    paused        int NOT NULL,
+    PRIMARY KEY (validator, block)
+);
+
+COMMENT ON TABLE flywheel.coverage_ledger IS
+'Settled coverage: blocks of steps with nothing pending for the validator. Derived: it can be emptied at any time.';
+COMMENT ON COLUMN flywheel.coverage_ledger.validator IS 'flywheel.validators.name.';
+COMMENT ON COLUMN flywheel.coverage_ledger.block IS 'flywheel.block_of(step id).';
+COMMENT ON COLUMN flywheel.coverage_ledger.steps IS 'As in flywheel.coverage, for this block; so are the others.';
+COMMENT ON COLUMN flywheel.coverage_ledger.verdicts IS 'See flywheel.coverage.';
+COMMENT ON COLUMN flywheel.coverage_ledger.dead_letters IS 'See flywheel.coverage.';
+COMMENT ON COLUMN flywheel.coverage_ledger.filtered IS 'See flywheel.coverage.';
+COMMENT ON COLUMN flywheel.coverage_ledger.sampled_out IS 'See flywheel.coverage.';
+COMMENT ON COLUMN flywheel.coverage_ledger.not_requested IS 'See flywheel.coverage.';
+COMMENT ON COLUMN flywheel.coverage_ledger.before IS 'See flywheel.coverage.';
+COMMENT ON COLUMN flywheel.coverage_ledger.paused IS 'See flywheel.coverage.';
+
+CREATE TABLE flywheel.coverage_dirty (
+    block bigint NOT NULL
+);
+
+COMMENT ON TABLE flywheel.coverage_dirty IS
+'Blocks that were touched after they may have been settled. Rows are only added here by writers, so that they never wait for one another; the sweep takes them away.';
+COMMENT ON COLUMN flywheel.coverage_dirty.block IS 'flywheel.block_of(step id).';
+
+CREATE FUNCTION flywheel.recount(validator text, lo bigint, hi bigint DEFAULT NULL) RETURNS void
+    LANGUAGE sql
+BEGIN ATOMIC
+    DELETE FROM flywheel.coverage_ledger l
+    WHERE l.validator = recount.validator
+      AND l.block BETWEEN flywheel.block_of(lo) AND flywheel.block_of(coalesce(hi, 9223372036854775807));
+END;
+
+COMMENT ON FUNCTION flywheel.recount(text, bigint, bigint) IS
+'Internal: forgets settled coverage of a validator from step lo to hi (NULL: to the end).';

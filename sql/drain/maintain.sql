@@ -1,0 +1,120 @@
+-- Chores of the drain, each at its own interval, by whichever session gets there first.
+
+CREATE TABLE flywheel.maintenance (
+    task        text PRIMARY KEY,
+    every       interval NOT NULL,
+    last_run_at timestamptz NOT NULL DEFAULT '-infinity',
+    took_ms     real
+);
+
+INSERT INTO flywheel.maintenance (task, every) VALUES
+    ('drain', '0'),
+    ('measure_queues', '2 seconds'),
+    ('merge_rollup', '10 seconds'),
+    ('sweep', '30 seconds'),
+    ('failure_reasons', '5 minutes');
+
+COMMENT ON TABLE flywheel.maintenance IS
+'Chores of flywheel.drain(): when each last ran and how long it took. UPDATE every to change an interval.';
+COMMENT ON COLUMN flywheel.maintenance.task IS 'drain itself, measure_queues, merge_rollup, sweep, failure_reasons.';
+COMMENT ON COLUMN flywheel.maintenance.every IS 'Shortest time between two runs.';
+COMMENT ON COLUMN flywheel.maintenance.last_run_at IS 'When it last began.';
+COMMENT ON COLUMN flywheel.maintenance.took_ms IS 'Milliseconds of the last run.';
+
+CREATE TABLE flywheel.queue_stats (
+    queue       text PRIMARY KEY,
+    waiting     bigint NOT NULL,
+    leased      bigint NOT NULL,
+    oldest_at   timestamptz,
+    measured_at timestamptz NOT NULL
+);
+
+COMMENT ON TABLE flywheel.queue_stats IS
+'Queue lengths as the drain last measured them, so that readers do not touch the queues. Read flywheel.queue_health.';
+COMMENT ON COLUMN flywheel.queue_stats.queue IS 'inbox, or a pgmq queue.';
+COMMENT ON COLUMN flywheel.queue_stats.waiting IS 'Messages ready to be taken; for the inbox, statements not yet dispatched.';
+COMMENT ON COLUMN flywheel.queue_stats.leased IS 'Messages being worked on, or deferred.';
+COMMENT ON COLUMN flywheel.queue_stats.oldest_at IS 'When the oldest was enqueued.';
+COMMENT ON COLUMN flywheel.queue_stats.measured_at IS 'When this was measured.';
+
+CREATE FUNCTION flywheel.due(task text) RETURNS boolean
+    LANGUAGE plpgsql
+AS $$
+BEGIN
+    UPDATE flywheel.maintenance m SET last_run_at = clock_timestamp()
+    WHERE m.ctid = (SELECT c.ctid FROM flywheel.maintenance c
+                    WHERE c.task = due.task AND c.last_run_at + c.every <= clock_timestamp()
+                    FOR UPDATE SKIP LOCKED);
+    RETURN FOUND;
+END
+$$;
+
+COMMENT ON FUNCTION flywheel.due(text) IS
+'Internal: true for one session when the task''s interval is over.';
+
+CREATE FUNCTION flywheel.done(task text) RETURNS void
+    LANGUAGE sql
+BEGIN ATOMIC
+    UPDATE flywheel.maintenance m SET took_ms = extract(epoch FROM clock_timestamp() - m.last_run_at) * 1000
+    WHERE m.task = done.task;
+END;
+
+COMMENT ON FUNCTION flywheel.done(text) IS 'Internal: notes how long the task took.';
+
+CREATE FUNCTION flywheel.measure_queues() RETURNS void
+    LANGUAGE plpgsql
+AS $$
+DECLARE
+    q text;
+BEGIN
+    INSERT INTO flywheel.queue_stats AS s
+    SELECT 'inbox', count(*), 0, min(i.at), clock_timestamp() FROM flywheel.inbox i
+    ON CONFLICT (queue) DO UPDATE
+    SET waiting = excluded.waiting, oldest_at = excluded.oldest_at, measured_at = excluded.measured_at;
+
+    FOR q IN SELECT l.queue_name FROM pgmq.list_queues() l WHERE l.queue_name LIKE 'flywheel\_%' LOOP
+        EXECUTE format(
+            'INSERT INTO flywheel.queue_stats AS s
+             SELECT %L, count(*) FILTER (WHERE vt <= clock_timestamp()), count(*) FILTER (WHERE vt > clock_timestamp()),
+                    min(enqueued_at), clock_timestamp() FROM pgmq.%I
+             ON CONFLICT (queue) DO UPDATE
+             SET waiting = excluded.waiting, leased = excluded.leased, oldest_at = excluded.oldest_at, measured_at = excluded.measured_at',
+            q, 'q_' || q);
+    END LOOP;
+END
+$$;
+
+COMMENT ON FUNCTION flywheel.measure_queues() IS
+'Internal: counts the queues into flywheel.queue_stats.';
+
+CREATE FUNCTION flywheel.maintain() RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF flywheel.due('measure_queues') THEN
+        PERFORM flywheel.measure_queues();
+        PERFORM flywheel.done('measure_queues');
+    END IF;
+    IF flywheel.due('merge_rollup') THEN
+        PERFORM flywheel.merge_rollup();
+        PERFORM flywheel.done('merge_rollup');
+    END IF;
+    IF flywheel.due('failure_reasons') THEN
+        REFRESH MATERIALIZED VIEW CONCURRENTLY flywheel.failure_reasons;
+        PERFORM flywheel.done('failure_reasons');
+    END IF;
+END
+$$;
+
+COMMENT ON FUNCTION flywheel.maintain() IS
+'Runs the chores of flywheel.maintenance that are due. flywheel.drain() calls it.';
+
+CREATE FUNCTION flywheel.begin_drain() RETURNS void
+    LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT flywheel.due('drain');
+    SELECT flywheel.follow_replaced_functions();
+$$;
+
+COMMENT ON FUNCTION flywheel.begin_drain() IS
+'Internal: the drain''s heartbeat, and new versions of validators whose function was replaced.';

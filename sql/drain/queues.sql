@@ -1,0 +1,34 @@
+-- pgmq queues, made when first needed: a queue made by the extension's script would belong to the extension and
+-- collide with itself on restore.
+
+CREATE FUNCTION flywheel.ensure_queue(queue text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF queue !~ '^flywheel_(code|python|judge_[a-z][a-z0-9_]*)$' THEN
+        RAISE EXCEPTION 'not a queue of pg_flywheel: %', queue;
+    END IF;
+    IF to_regclass(format('pgmq.%I', 'q_' || queue)) IS NULL THEN
+        PERFORM pgmq.create(queue);
+        -- Small, hot and short-lived rows: vacuum often, or readers of the queue walk over the dead.
+        EXECUTE format('ALTER TABLE pgmq.%I SET (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 500)', 'q_' || queue);
+        IF to_regrole('flywheel_worker') IS NOT NULL THEN
+            EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON pgmq.%I TO flywheel_worker', 'q_' || queue);
+        END IF;
+    END IF;
+END
+$$;
+
+COMMENT ON FUNCTION flywheel.ensure_queue(text) IS
+'Internal: creates the pgmq queue unless it is there.';
+
+CREATE FUNCTION flywheel.queue_of(runs_in text, provider text) RETURNS text
+    LANGUAGE sql STABLE
+    RETURN CASE runs_in
+        WHEN 'judge' THEN 'flywheel_judge_' || provider
+        WHEN 'python' THEN CASE WHEN flywheel.has_python() THEN 'flywheel_code' ELSE 'flywheel_python' END
+        ELSE 'flywheel_code'
+    END;
+
+COMMENT ON FUNCTION flywheel.queue_of(text, text) IS
+'The queue that takes a version''s messages.';

@@ -1,0 +1,104 @@
+-- One message of the code queue: claimed under a lease, then worked off in one transaction with its acknowledgement.
+
+CREATE FUNCTION flywheel.claim(queue text, qty int, lease_seconds int) RETURNS SETOF pgmq.message_record
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF to_regclass(format('pgmq.%I', 'q_' || queue)) IS NOT NULL THEN
+        RETURN QUERY SELECT * FROM pgmq.read(queue, lease_seconds, qty);
+    END IF;
+END
+$$;
+
+COMMENT ON FUNCTION flywheel.claim(text, int, int) IS
+'Internal: up to qty messages of a queue, leased for so many seconds.';
+
+CREATE FUNCTION flywheel.split(m pgmq.message_record, queue text, error text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    lo     bigint := m.message ->> 'lo';
+    hi     bigint := m.message ->> 'hi';
+    middle bigint := (lo + hi) / 2;
+BEGIN
+    PERFORM pgmq.delete(queue, m.msg_id);
+    IF lo < hi THEN
+        PERFORM flywheel.send(queue, ARRAY[
+            m.message || jsonb_build_object('hi', middle), m.message || jsonb_build_object('lo', middle + 1)]);
+    ELSE
+        INSERT INTO flywheel.dead_letters (step_id, version_id, attempts, error)
+        SELECT t.id, (m.message ->> 'version')::int, m.read_ct - 1, split.error
+        FROM flywheel.traces t WHERE t.id = lo
+        ON CONFLICT DO NOTHING;
+    END IF;
+END
+$$;
+
+COMMENT ON FUNCTION flywheel.split(pgmq.message_record, text, text) IS
+'Internal: halves a range that twice did not come back; a single step becomes a dead letter.';
+
+CREATE FUNCTION flywheel.run(m pgmq.message_record) RETURNS bigint
+    LANGUAGE plpgsql
+AS $$
+DECLARE
+    w      flywheel.validator_versions;
+    stored bigint := 0;
+BEGIN
+    IF m.read_ct > 2 THEN
+        PERFORM flywheel.split(m, 'flywheel_code', coalesce(m.message ->> 'error',
+            'the drain was killed or cancelled twice while it validated this step'));
+        RETURN 0;
+    END IF;
+    SELECT * INTO w FROM flywheel.validator_versions v WHERE v.id = (m.message ->> 'version')::int;
+    IF flywheel.hold('flywheel_code', m.msg_id) AND w.id IS NOT NULL THEN
+        stored := flywheel.validate(w, (m.message ->> 'lo')::bigint, (m.message ->> 'hi')::bigint,
+                                    coalesce((m.message ->> 'changed')::boolean, false));
+    END IF;
+    PERFORM flywheel.acknowledge('flywheel_code', ARRAY[m.msg_id]);
+    RETURN stored;
+EXCEPTION WHEN OTHERS THEN
+    -- Writing failed, not validating: try again later, and remember why.
+    RAISE WARNING 'flywheel: message % of flywheel_code failed: %', m.msg_id, SQLERRM;
+    PERFORM flywheel.retry('flywheel_code', m.msg_id, 5, SQLSTATE || ': ' || SQLERRM);
+    RETURN 0;
+END
+$$;
+
+COMMENT ON FUNCTION flywheel.run(pgmq.message_record) IS
+'Internal: validates the range of one claimed message and acknowledges it; returns the number of verdicts.';
+
+CREATE FUNCTION flywheel.hold(queue text, msg_id bigint) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    found_it boolean;
+BEGIN
+    -- While this transaction lives, the row lock keeps others off even after the lease; when it dies, the lease decides.
+    EXECUTE format('SELECT true FROM pgmq.%I WHERE msg_id = $1 FOR UPDATE', 'q_' || queue) INTO found_it USING msg_id;
+    RETURN coalesce(found_it, false);
+END
+$$;
+
+COMMENT ON FUNCTION flywheel.hold(text, bigint) IS
+'Internal: keeps a message for this transaction; false when it is gone already.';
+
+CREATE FUNCTION flywheel.acknowledge(queue text, msg_ids bigint[]) RETURNS void
+    LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT pgmq.delete(queue, msg_ids)
+$$;
+
+COMMENT ON FUNCTION flywheel.acknowledge(text, bigint[]) IS 'Internal: deletes messages that are done.';
+
+CREATE FUNCTION flywheel.retry(queue text, msg_id bigint, delay_seconds int, error text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    EXECUTE format('UPDATE pgmq.%I SET vt = clock_timestamp() + make_interval(secs => $2),
+                    message = message || jsonb_build_object(''error'', left($3, 1000)) WHERE msg_id = $1', 'q_' || queue)
+    USING msg_id, delay_seconds, error;
+END
+$$;
+
+COMMENT ON FUNCTION flywheel.retry(text, bigint, int, text) IS
+'Internal: makes a message visible again after a delay and notes the error in it.';

@@ -1,0 +1,15 @@
+CREATE FUNCTION flywheel.schedule() RETURNS text
+    LANGUAGE plpgsql
+AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_extension e WHERE e.extname = 'pg_cron') THEN
+        RETURN 'pg_cron is not installed in this database: run flywheel worker, or CALL flywheel.drain(55) every minute from any cron';
+    END IF;
+    -- pg_cron 1.4 has no schedule under a minute, so each slot loops for 55 seconds.
+    EXECUTE 'SELECT cron.schedule(''flywheel'', ''* * * * *'', ''CALL flywheel.drain(55)'')';
+    RETURN 'pg_cron runs CALL flywheel.drain(55) every minute';
+END
+$$;
+
+COMMENT ON FUNCTION flywheel.schedule() IS
+'Has pg_cron run the drain every minute; says what to do where pg_cron is missing. Undo: SELECT cron.unschedule(''flywheel'').';

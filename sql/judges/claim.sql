@@ -1,0 +1,124 @@
+-- What the worker asks for: judgements, leased, with everything a prompt needs.
+
+CREATE FUNCTION flywheel.content_hash(t flywheel.traces, reads text[]) RETURNS bigint
+    LANGUAGE plpgsql STABLE
+AS $$
+DECLARE
+    content jsonb := to_jsonb(t);
+BEGIN
+    RETURN hashtextextended((SELECT jsonb_agg(content -> f ORDER BY n)
+        FROM unnest(reads || '{pipeline,node,variant,created_at}'::text[]) WITH ORDINALITY AS u (f, n))::text, 0);
+END
+$$;
+
+COMMENT ON FUNCTION flywheel.content_hash(flywheel.traces, text[]) IS
+'Internal: hash of what a version reads of a step, to notice that it changed while a worker was at it.';
+
+CREATE FUNCTION flywheel.allowed_calls(provider text, wanted int) RETURNS int
+    LANGUAGE plpgsql
+AS $$
+DECLARE
+    s       flywheel.provider_state;
+    per_min int := (SELECT p.requests_per_minute FROM flywheel.providers p WHERE p.name = provider);
+    level   double precision;
+BEGIN
+    IF per_min IS NULL THEN
+        RETURN (SELECT CASE WHEN coalesce(max(c.paused_until), '-infinity') > clock_timestamp() THEN 0 ELSE wanted END
+                FROM flywheel.provider_state c WHERE c.provider = allowed_calls.provider);
+    END IF;
+    SELECT * INTO s FROM flywheel.provider_state c WHERE c.provider = allowed_calls.provider FOR UPDATE;
+    IF s.paused_until > clock_timestamp() THEN
+        RETURN 0;
+    END IF;
+    -- A token bucket that holds one second's worth: over all workers, since it lives here.
+    level := least(greatest(1, per_min / 60.0),
+        coalesce(s.tokens + extract(epoch FROM clock_timestamp() - s.refilled_at) * per_min / 60.0, 1));
+    UPDATE flywheel.provider_state c
+    SET tokens = level - least(wanted, floor(level)), refilled_at = clock_timestamp()
+    WHERE c.provider = allowed_calls.provider;
+    RETURN least(wanted, floor(level));
+END
+$$;
+
+COMMENT ON FUNCTION flywheel.allowed_calls(text, int) IS
+'Internal: how many of the wanted calls the provider may get now: none while it is paused, and no more than its rate limit.';
+
+CREATE FUNCTION flywheel.claim_judgements(provider text, qty int, lease_seconds int) RETURNS TABLE (
+    msg_id      bigint,
+    attempt     int,
+    step_id     bigint,
+    version_id  int,
+    rubric      text,
+    model       text,
+    temperature double precision,
+    input       text,
+    output      text,
+    expected    text,
+    context     jsonb,
+    content     bigint
+)
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    queue   text := 'flywheel_judge_' || provider;
+    claimed pgmq.message_record[];
+    stale   bigint[];
+    n       int := flywheel.allowed_calls(provider, qty);
+BEGIN
+    IF n = 0 THEN
+        RETURN;
+    END IF;
+    claimed := ARRAY(SELECT c FROM flywheel.claim(queue, n, lease_seconds) c);
+
+    -- Nothing to do: the step is gone, or was answered meanwhile (two messages for one step).
+    stale := ARRAY(
+        SELECT c.msg_id FROM unnest(claimed) c
+        WHERE NOT EXISTS (SELECT FROM flywheel.traces t WHERE t.id = (c.message ->> 'step')::bigint)
+           OR EXISTS (SELECT FROM flywheel.verdicts v
+                      WHERE v.step_id = (c.message ->> 'step')::bigint AND v.version_id = (c.message ->> 'version')::int)
+        UNION
+        SELECT d.msg_id FROM (
+            SELECT c.msg_id, row_number() OVER (PARTITION BY c.message ->> 'step', c.message ->> 'version' ORDER BY c.msg_id) AS copy
+            FROM unnest(claimed) c) d
+        WHERE d.copy > 1);
+    IF cardinality(stale) > 0 THEN
+        PERFORM flywheel.acknowledge(queue, stale);
+    END IF;
+
+    RETURN QUERY
+    SELECT c.msg_id, c.read_ct, t.id, w.id, w.rubric, w.model, (w.config ->> 'temperature')::double precision,
+           t.input, t.output, t.expected, t.context, flywheel.content_hash(t, w.reads)
+    FROM unnest(claimed) c
+    JOIN flywheel.traces t ON t.id = (c.message ->> 'step')::bigint
+    JOIN flywheel.validator_versions w ON w.id = (c.message ->> 'version')::int
+    WHERE c.msg_id <> ALL (stale);
+END
+$$;
+
+COMMENT ON FUNCTION flywheel.claim_judgements(text, int, int) IS
+'For the worker: leases up to qty judgements of a provider for so many seconds, as far as its rate limit and its health allow. Messages that need no call any more are acknowledged on the way.';
+
+CREATE FUNCTION flywheel.paid_answers(version_ids int[], prompt_hashes bytea[]) RETURNS TABLE (
+    version_id int, prompt_hash bytea, passed boolean, score double precision, reason text
+)
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT DISTINCT ON (v.version_id, v.prompt_hash) v.version_id, v.prompt_hash, v.passed, v.score, v.reason
+    FROM unnest(version_ids, prompt_hashes) AS k (version_id, prompt_hash)
+    JOIN flywheel.verdicts v ON v.prompt_hash = k.prompt_hash AND v.version_id = k.version_id
+    WHERE v.status = 'ok'
+$$;
+
+COMMENT ON FUNCTION flywheel.paid_answers(int[], bytea[]) IS
+'For the worker: answers that the same version already gave to the same rendered prompt (version_ids[i], SHA-256 in prompt_hashes[i]).';
+
+CREATE FUNCTION flywheel.extend_leases(queue text, msg_ids bigint[], lease_seconds int) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM pgmq.set_vt(queue, msg_ids, lease_seconds);
+END
+$$;
+
+COMMENT ON FUNCTION flywheel.extend_leases(text, bigint[], int) IS
+'For the worker: keeps messages that are still being worked on for so many seconds from now; 0 gives them back.';

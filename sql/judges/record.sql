@@ -1,0 +1,114 @@
+-- What the worker brings back: verdict and acknowledgement in one transaction.
+
+CREATE FUNCTION flywheel.record_judgements(provider text, results jsonb) RETURNS int
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    stored int;
+BEGIN
+    PERFORM flywheel.lock_steps(k.version_id, k.step_id, k.step_id)
+    FROM (SELECT r.version_id, min(r.step_id) AS step_id FROM jsonb_to_recordset(results) AS r (step_id bigint, version_id int)
+          GROUP BY r.version_id, flywheel.block_of(r.step_id) ORDER BY 1, 2) k;
+
+    INSERT INTO flywheel.verdicts (step_id, version_id, step_created_at, pipeline, node, variant, passed, score, reason,
+                                   details, status, latency_ms, prompt_tokens, completion_tokens, cost_usd, prompt_hash)
+    SELECT t.id, w.id, t.created_at, t.pipeline, t.node, t.variant, r.passed, r.score, r.reason, r.details, r.status,
+           r.latency_ms, r.prompt_tokens, r.completion_tokens,
+           (r.prompt_tokens * p.usd_per_million_input + r.completion_tokens * p.usd_per_million_output) / 1000000,
+           decode(r.prompt_hash, 'hex')
+    FROM jsonb_to_recordset(results) AS r (
+        step_id bigint, version_id int, content bigint, passed boolean, score double precision, reason text, details jsonb,
+        status text, latency_ms real, prompt_tokens int, completion_tokens int, prompt_hash text)
+    JOIN flywheel.validator_versions w ON w.id = r.version_id
+    JOIN flywheel.traces t ON t.id = r.step_id
+    LEFT JOIN flywheel.prices p ON p.provider = w.provider AND p.model = w.model
+    -- A step that changed meanwhile has a message of its own: this verdict would be about something that is gone.
+    WHERE flywheel.content_hash(t, w.reads) = r.content
+    ORDER BY t.id
+    ON CONFLICT DO NOTHING;
+    GET DIAGNOSTICS stored = ROW_COUNT;
+
+    DELETE FROM flywheel.deferrals f
+    USING jsonb_to_recordset(results) AS r (step_id bigint, version_id int)
+    WHERE f.step_id = r.step_id AND f.version_id = r.version_id;
+
+    PERFORM flywheel.acknowledge('flywheel_judge_' || provider,
+        ARRAY(SELECT r.msg_id FROM jsonb_to_recordset(results) AS r (msg_id bigint)));
+    UPDATE flywheel.provider_state s SET paused_until = NULL, paused_reason = NULL, failures = 0
+    WHERE s.provider = record_judgements.provider AND s.failures > 0;
+    RETURN stored;
+END
+$$;
+
+COMMENT ON FUNCTION flywheel.record_judgements(text, jsonb) IS
+'For the worker: stores verdicts and acknowledges their messages in one transaction; returns how many were stored. results: array of {msg_id, step_id, version_id, content, status, passed, score, reason, details, latency_ms, prompt_tokens, completion_tokens, prompt_hash (hex)}. A result for a step that was changed or deleted meanwhile is dropped. Costs come from flywheel.prices.';
+
+CREATE FUNCTION flywheel.defer_judgements(provider text, waits jsonb) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    INSERT INTO flywheel.deferrals (step_id, version_id, until, reason)
+    SELECT t.id, r.version_id, clock_timestamp() + make_interval(secs => r.seconds), left(r.reason, 1000)
+    FROM jsonb_to_recordset(waits) AS r (step_id bigint, version_id int, seconds double precision, reason text)
+    JOIN flywheel.traces t ON t.id = r.step_id
+    ON CONFLICT (step_id, version_id) DO UPDATE SET until = excluded.until, reason = excluded.reason;
+
+    PERFORM pgmq.set_vt('flywheel_judge_' || provider, r.msg_id, clock_timestamp() + make_interval(secs => r.seconds))
+    FROM jsonb_to_recordset(waits) AS r (msg_id bigint, seconds double precision);
+END
+$$;
+
+COMMENT ON FUNCTION flywheel.defer_judgements(text, jsonb) IS
+'For the worker: judgements that are to be tried again later. waits: array of {msg_id, step_id, version_id, seconds, reason}.';
+
+CREATE FUNCTION flywheel.bury_judgements(provider text, results jsonb) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    INSERT INTO flywheel.dead_letters (step_id, version_id, attempts, error)
+    SELECT t.id, r.version_id, r.attempts, left(r.error, 1000)
+    FROM jsonb_to_recordset(results) AS r (step_id bigint, version_id int, attempts int, error text)
+    JOIN flywheel.traces t ON t.id = r.step_id
+    ON CONFLICT DO NOTHING;
+
+    DELETE FROM flywheel.deferrals f
+    USING jsonb_to_recordset(results) AS r (step_id bigint, version_id int)
+    WHERE f.step_id = r.step_id AND f.version_id = r.version_id;
+
+    PERFORM flywheel.acknowledge('flywheel_judge_' || provider,
+        ARRAY(SELECT r.msg_id FROM jsonb_to_recordset(results) AS r (msg_id bigint)));
+END
+$$;
+
+COMMENT ON FUNCTION flywheel.bury_judgements(text, jsonb) IS
+'For the worker: judgements that are given up. results: array of {msg_id, step_id, version_id, attempts, error}. flywheel.redrive(name) tries them again.';
+
+CREATE FUNCTION flywheel.pause_provider(provider text, reason text, retry_after_seconds double precision DEFAULT NULL) RETURNS timestamptz
+    LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+    -- Doubles from one second to five minutes; workers that fail within the same pause count once.
+    UPDATE flywheel.provider_state s
+    SET failures = CASE WHEN s.paused_until > clock_timestamp() THEN s.failures ELSE s.failures + 1 END,
+        paused_until = greatest(s.paused_until, clock_timestamp() + make_interval(secs =>
+            coalesce(least(retry_after_seconds, 3600), least(300, 2 ^ least(s.failures, 9))))),
+        paused_reason = left(reason, 500)
+    WHERE s.provider = pause_provider.provider
+    RETURNING paused_until
+$$;
+
+COMMENT ON FUNCTION flywheel.pause_provider(text, text, double precision) IS
+'For the worker: after a failure that is not a step''s fault, nobody calls the provider until the returned time: what it asked for (at most an hour), or 1 s doubling to 5 min. A success ends it.';
+
+CREATE FUNCTION flywheel.give_back(provider text, msg_ids bigint[]) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    -- read_ct goes back, too: an attempt that never reached the model is not the step's.
+    EXECUTE format('UPDATE pgmq.%I SET vt = clock_timestamp(), read_ct = greatest(read_ct - 1, 0) WHERE msg_id = ANY ($1)',
+                   'q_flywheel_judge_' || provider)
+    USING msg_ids;
+END
+$$;
+
+COMMENT ON FUNCTION flywheel.give_back(text, bigint[]) IS
+'For the worker: returns leased judgements unanswered, without counting the attempt.';

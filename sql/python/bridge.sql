@@ -1,0 +1,57 @@
+-- Extension pg_flywheel_python: Python validators inside the database.
+-- The package lies where make install puts it, beside this extension's files, for the server's own Python.
+
+CREATE FUNCTION flywheel.py_path() RETURNS text
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    RETURN (SELECT c.setting || '/pg_flywheel/python' FROM pg_config c WHERE c.name = 'SHAREDIR');
+
+COMMENT ON FUNCTION flywheel.py_path() IS 'Folder of the pyvalidators package on the server.';
+
+CREATE TYPE flywheel.py_outcomes AS (
+    passed     boolean[],
+    score      double precision[],
+    reason     text[],
+    details    text[],
+    status     text[],
+    latency_ms real
+);
+
+COMMENT ON TYPE flywheel.py_outcomes IS
+'Outcomes of a batch, one array element per step, for the first steps of it that its CPU budget allowed; latency_ms is their mean.';
+
+CREATE FUNCTION flywheel.py_validate(
+    name text, config text, columns text[], step_budget double precision, batch_budget double precision
+) RETURNS flywheel.py_outcomes
+    LANGUAGE plpython3u
+AS $$
+import json, time
+run = GD.get("flywheel_run")
+if run is None: # once per backend
+    import sys
+    sys.path.insert(0, plpy.execute("SELECT flywheel.py_path() AS path")[0]["path"])
+    from pyvalidators.batch import run
+    GD["flywheel_run"] = run
+began = time.perf_counter()
+outcomes = run(name, json.loads(config), columns, step_budget, batch_budget)
+return (*outcomes, (time.perf_counter() - began) * 1000 / len(outcomes.status))
+$$;
+
+COMMENT ON FUNCTION flywheel.py_validate(text, text, text[], double precision, double precision) IS
+'Runs the Python validator on a batch of steps. columns: one row per column that it reads, one element per step, as text. Budgets in CPU seconds: a step that uses up to twice its own is a timeout; the batch ends early after its own, with fewer outcomes than steps.';
+
+CREATE FUNCTION flywheel.py_check_config(name text, config text) RETURNS void
+    LANGUAGE plpython3u
+AS $$
+import json, sys
+path = plpy.execute("SELECT flywheel.py_path() AS path")[0]["path"]
+if path not in sys.path:
+    sys.path.insert(0, path)
+from pyvalidators import VALIDATORS
+try:
+    VALIDATORS[name].check_config(json.loads(config))
+except ValueError as error:
+    plpy.error(str(error), sqlstate="22023", hint="See flywheel.python_validators.doc.")
+$$;
+
+COMMENT ON FUNCTION flywheel.py_check_config(text, text) IS
+'Raises when the config is not one that the Python validator takes, such as a regular expression that does not compile.';

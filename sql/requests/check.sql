@@ -1,0 +1,79 @@
+-- The guard in front of a call: validate a step that is not stored.
+
+CREATE FUNCTION flywheel."check"(
+    input      text DEFAULT NULL,
+    output     text DEFAULT NULL,
+    pipeline   text DEFAULT 'default',
+    node       text DEFAULT NULL,
+    node_type  text DEFAULT NULL,
+    expected   text DEFAULT NULL,
+    context    jsonb DEFAULT NULL,
+    attributes jsonb DEFAULT NULL
+) RETURNS TABLE (
+    validator text,
+    version   int,
+    passed    boolean,
+    score     double precision,
+    reason    text,
+    details   jsonb,
+    status    text
+)
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    t flywheel.traces;
+    w flywheel.validator_versions;
+    r flywheel.outcome;
+BEGIN
+    t.input := input;
+    t.output := output;
+    t.pipeline := pipeline;
+    t.node := node;
+    t.node_type := node_type;
+    t.expected := expected;
+    t.context := context;
+    t.attributes := attributes;
+    t.created_at := now();
+    FOR w IN
+        SELECT v.* FROM flywheel.validators d JOIN flywheel.validator_versions v ON v.id = d.version_id
+        WHERE d.enabled AND v.runs_in <> 'judge' AND flywheel.filter_matches(v, t.pipeline, t.node, t.node_type)
+        ORDER BY d.name
+    LOOP
+        IF w.runs_in = 'sql' THEN
+            r := flywheel.try_call(t, flywheel.call_sql(w));
+        ELSIF flywheel.has_python() THEN
+            r := flywheel.try_python(t, w);
+        ELSE
+            r := ROW(NULL, NULL, 'Python validators run in the worker: this database has no plpython3u', NULL, 'abstained', NULL)::flywheel.outcome;
+        END IF;
+        validator := w.validator;
+        version := w.version;
+        passed := r.passed;
+        score := r.score;
+        reason := r.reason;
+        details := r.details;
+        status := r.status;
+        RETURN NEXT;
+    END LOOP;
+END
+$$;
+
+COMMENT ON FUNCTION flywheel."check"(text, text, text, text, text, text, jsonb, jsonb) IS
+'Runs the enabled code validators that match pipeline, node and node_type on this input and output, now, and stores nothing: one row per validator. Judges and sampling do not take part. Where Python validators cannot run in the database they abstain.';
+
+CREATE FUNCTION flywheel.try_python(t flywheel.traces, w flywheel.validator_versions) RETURNS flywheel.outcome
+    LANGUAGE plpgsql
+AS $$
+DECLARE
+    r record;
+BEGIN
+    EXECUTE format('SELECT (s.py).* FROM (SELECT flywheel.py_validate(%L, %L, ARRAY[%s], 1, 10) AS py FROM (SELECT ($1).*) t OFFSET 0) s',
+        w.function, w.config,
+        (SELECT string_agg(format('ARRAY[%s]', flywheel.field_sql(f)), ', ' ORDER BY n) FROM unnest(w.reads) WITH ORDINALITY AS u (f, n)))
+    INTO r USING t;
+    RETURN ROW(r.passed[1], r.score[1], r.reason[1], r.details[1]::jsonb, r.status[1], r.latency_ms)::flywheel.outcome;
+END
+$$;
+
+COMMENT ON FUNCTION flywheel.try_python(flywheel.traces, flywheel.validator_versions) IS
+'Internal: one step through the Python bridge.';

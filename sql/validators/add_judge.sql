@@ -1,0 +1,56 @@
+-- Register an LLM judge.
+
+CREATE FUNCTION flywheel.add_judge(
+    name        text,
+    rubric      text,
+    model       text,
+    provider    text DEFAULT 'default',
+    pipeline    text DEFAULT NULL,
+    node        text DEFAULT NULL,
+    node_type   text DEFAULT NULL,
+    sample_rate double precision DEFAULT 1,
+    mode        text DEFAULT 'eager',
+    temperature double precision DEFAULT 0,
+    enabled     boolean DEFAULT true
+) RETURNS int
+    LANGUAGE plpgsql
+AS $$
+DECLARE
+    w flywheel.validator_versions;
+BEGIN
+    IF coalesce(btrim(rubric), '') = '' THEN
+        RAISE EXCEPTION 'judge "%" has no rubric', name
+            USING ERRCODE = 'invalid_parameter_value',
+                  HINT = 'Say what passes and what fails, such as ''Passes if the answer is supported by the context.''';
+    END IF;
+    IF coalesce(btrim(model), '') = '' THEN
+        RAISE EXCEPTION 'judge "%" has no model', name
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'Give the model name that the provider expects.';
+    END IF;
+    IF temperature IS NULL OR NOT temperature BETWEEN 0 AND 2 THEN
+        RAISE EXCEPTION 'bad temperature: %', coalesce(temperature::text, 'NULL')
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'Expected 0 to 2; 0 is the most reproducible.';
+    END IF;
+    IF NOT EXISTS (SELECT FROM flywheel.providers p WHERE p.name = provider) THEN
+        RAISE EXCEPTION 'provider "%" does not exist', provider
+            USING ERRCODE = 'undefined_object',
+                  HINT = format('Known: %s. Add one: SELECT flywheel.set_provider(%L, ''https://host/v1'', api_key_env => ''NAME_OF_THE_VARIABLE'').',
+                                coalesce((SELECT string_agg(p.name, ', ' ORDER BY p.name) FROM flywheel.providers p), 'none'), provider);
+    END IF;
+    w.validator := name;
+    w.runs_in := 'judge';
+    w.config := jsonb_build_object('temperature', temperature);
+    w.pipeline := pipeline;
+    w.node := node;
+    w.node_type := node_type;
+    w.reads := ARRAY['input', 'output', 'expected', 'context'];
+    w.provider := provider;
+    w.model := model;
+    w.rubric := rubric;
+    w.fingerprint := md5(rubric);
+    RETURN flywheel.register(w, 'judge', mode, sample_rate, enabled);
+END
+$$;
+
+COMMENT ON FUNCTION flywheel.add_judge(text, text, text, text, text, text, text, double precision, text, double precision, boolean) IS
+'Registers an LLM judge, or makes a new version of it when something changed; returns the version''s id. rubric: what passes and what fails. provider: one of flywheel.providers. pipeline, node, node_type, sample_rate, mode: as for flywheel.add_validator.';

@@ -1,0 +1,166 @@
+-- The registry: what is validated, by which version of what, and over which steps.
+
+CREATE TYPE flywheel.verdict AS (
+    passed  boolean,
+    score   double precision,
+    reason  text,
+    details jsonb
+);
+
+COMMENT ON TYPE flywheel.verdict IS
+'What a validator returns. passed and score NULL with a reason: the validator abstains. A NULL verdict is an error of the validator, never a failing output.';
+
+CREATE TABLE flywheel.providers (
+    name                text PRIMARY KEY CHECK (name ~ '^[a-z][a-z0-9_]{0,29}$'),
+    base_url            text NOT NULL CHECK (base_url ~ '^https?://'),
+    api_key_env         text,
+    max_in_flight       int NOT NULL CHECK (max_in_flight > 0),
+    requests_per_minute int CHECK (requests_per_minute > 0),
+    timeout_seconds     double precision NOT NULL CHECK (timeout_seconds > 0),
+    created_at          timestamptz NOT NULL DEFAULT now()
+);
+
+COMMENT ON TABLE flywheel.providers IS
+'OpenAI-compatible endpoints that judges call. Write with flywheel.set_provider(). API keys are named here and read from the worker''s environment, never stored.';
+COMMENT ON COLUMN flywheel.providers.name IS 'Lower-case name; the queue is flywheel_judge_<name>.';
+COMMENT ON COLUMN flywheel.providers.base_url IS 'Up to and without /chat/completions, such as https://host/v1.';
+COMMENT ON COLUMN flywheel.providers.api_key_env IS 'Environment variable of the worker that holds the key; NULL for a server that asks for none.';
+COMMENT ON COLUMN flywheel.providers.max_in_flight IS 'Calls under way at once, per worker process.';
+COMMENT ON COLUMN flywheel.providers.requests_per_minute IS 'Calls a minute over all workers; NULL for no limit.';
+COMMENT ON COLUMN flywheel.providers.timeout_seconds IS 'A call that takes longer is given up.';
+COMMENT ON COLUMN flywheel.providers.created_at IS 'When it was first set.';
+
+CREATE TABLE flywheel.provider_state (
+    provider      text PRIMARY KEY REFERENCES flywheel.providers ON DELETE CASCADE,
+    paused_until  timestamptz,
+    paused_reason text,
+    failures      int NOT NULL DEFAULT 0,
+    tokens        double precision,
+    refilled_at   timestamptz
+);
+
+COMMENT ON TABLE flywheel.provider_state IS
+'How each provider is doing: paused after failures that are not a step''s fault, and its rate limit''s token bucket. Written by workers.';
+COMMENT ON COLUMN flywheel.provider_state.provider IS 'flywheel.providers.name.';
+COMMENT ON COLUMN flywheel.provider_state.paused_until IS 'No call before this time: its judgements are deferred until then.';
+COMMENT ON COLUMN flywheel.provider_state.paused_reason IS 'The failure that paused it.';
+COMMENT ON COLUMN flywheel.provider_state.failures IS 'Failures in a row; each doubles the pause.';
+COMMENT ON COLUMN flywheel.provider_state.tokens IS 'Calls that the rate limit allows right now.';
+COMMENT ON COLUMN flywheel.provider_state.refilled_at IS 'When tokens was last brought up to date.';
+
+CREATE TABLE flywheel.prices (
+    provider               text REFERENCES flywheel.providers ON DELETE CASCADE,
+    model                  text,
+    usd_per_million_input  numeric NOT NULL CHECK (usd_per_million_input >= 0),
+    usd_per_million_output numeric NOT NULL CHECK (usd_per_million_output >= 0),
+    PRIMARY KEY (provider, model)
+);
+
+COMMENT ON TABLE flywheel.prices IS
+'US dollars per million tokens, by provider and model. INSERT yours; without a price cost_usd of a judge''s verdict is NULL.';
+COMMENT ON COLUMN flywheel.prices.provider IS 'flywheel.providers.name.';
+COMMENT ON COLUMN flywheel.prices.model IS 'Model name as the judge asks for it.';
+COMMENT ON COLUMN flywheel.prices.usd_per_million_input IS 'Prompt tokens.';
+COMMENT ON COLUMN flywheel.prices.usd_per_million_output IS 'Completion tokens.';
+
+CREATE TABLE flywheel.python_validators (
+    name          text PRIMARY KEY,
+    fields        text[] NOT NULL,
+    config_schema jsonb NOT NULL,
+    fingerprint   text NOT NULL,
+    doc           text
+);
+
+COMMENT ON TABLE flywheel.python_validators IS
+'The Python validators of the pyvalidators package: use one as ''py:<name>'' in flywheel.add_validator(). Filled at installation, brought up to date by the worker.';
+COMMENT ON COLUMN flywheel.python_validators.name IS 'Without the py: prefix.';
+COMMENT ON COLUMN flywheel.python_validators.fields IS 'Columns of a step that it reads, in the order of its parameters.';
+COMMENT ON COLUMN flywheel.python_validators.config_schema IS 'JSON Schema of its config.';
+COMMENT ON COLUMN flywheel.python_validators.fingerprint IS 'Hash of its source: a changed one makes a new validator version.';
+COMMENT ON COLUMN flywheel.python_validators.doc IS 'Its documentation: what passes, what fails, its config.';
+
+CREATE TABLE flywheel.validators (
+    name        text PRIMARY KEY CHECK (name ~ '^[A-Za-z][A-Za-z0-9_.-]{0,62}$'),
+    kind        text NOT NULL CHECK (kind IN ('code', 'judge')),
+    mode        text NOT NULL CHECK (mode IN ('eager', 'on_demand')),
+    enabled     boolean NOT NULL DEFAULT true,
+    sample_rate double precision NOT NULL DEFAULT 1 CHECK (sample_rate BETWEEN 0 AND 1),
+    version_id  int, -- no foreign key: two that point at each other cannot be restored from a dump
+    created_at  timestamptz NOT NULL DEFAULT now()
+);
+
+COMMENT ON TABLE flywheel.validators IS
+'Registered validators and judges. Write with add_validator, add_judge and set_validator.';
+COMMENT ON COLUMN flywheel.validators.name IS 'The name that metrics, coverage and why use.';
+COMMENT ON COLUMN flywheel.validators.kind IS 'code: runs in the database (or in the worker, where plpython3u is missing). judge: an LLM.';
+COMMENT ON COLUMN flywheel.validators.mode IS 'eager: every eligible new step. on_demand: nothing until flywheel.evaluate() asks.';
+COMMENT ON COLUMN flywheel.validators.enabled IS 'A disabled validator takes no new steps; what is queued for it still runs.';
+COMMENT ON COLUMN flywheel.validators.sample_rate IS 'Share of the traces that are validated, 0..1, decided by flywheel.sample_point().';
+COMMENT ON COLUMN flywheel.validators.version_id IS 'The current version.';
+COMMENT ON COLUMN flywheel.validators.created_at IS 'When it was first added.';
+
+CREATE TABLE flywheel.validator_versions (
+    id          int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    validator   text NOT NULL REFERENCES flywheel.validators,
+    version     int NOT NULL,
+    runs_in     text NOT NULL CHECK (runs_in IN ('sql', 'python', 'judge')),
+    function    text,
+    config      jsonb NOT NULL,
+    pipeline    text,
+    node        text,
+    node_type   text,
+    reads       text[],
+    provider    text REFERENCES flywheel.providers,
+    model       text,
+    rubric      text,
+    fingerprint text NOT NULL,
+    created_at  timestamptz NOT NULL DEFAULT now(),
+    created_by  text NOT NULL DEFAULT session_user,
+    UNIQUE (validator, version)
+);
+
+COMMENT ON TABLE flywheel.validator_versions IS
+'Every version of every validator. A changed function, config, filter, rubric, model or provider is a new version; verdicts and metrics say which one they belong to.';
+COMMENT ON COLUMN flywheel.validator_versions.id IS 'Part of the key of verdicts.';
+COMMENT ON COLUMN flywheel.validator_versions.validator IS 'flywheel.validators.name.';
+COMMENT ON COLUMN flywheel.validator_versions.version IS '1, 2, 3 ... within the validator.';
+COMMENT ON COLUMN flywheel.validator_versions.runs_in IS 'sql: a function of this database. python: pyvalidators. judge: an LLM.';
+COMMENT ON COLUMN flywheel.validator_versions.function IS 'The function''s signature, or the name of the Python validator; NULL for a judge.';
+COMMENT ON COLUMN flywheel.validator_versions.config IS 'Second argument of the function, keyword arguments of a Python validator, or parameters of a judge.';
+COMMENT ON COLUMN flywheel.validator_versions.pipeline IS 'Only steps of this pipeline; NULL for all.';
+COMMENT ON COLUMN flywheel.validator_versions.node IS 'Only steps of this node; NULL for all.';
+COMMENT ON COLUMN flywheel.validator_versions.node_type IS 'Only steps of this node type; NULL for all.';
+COMMENT ON COLUMN flywheel.validator_versions.reads IS 'Columns it reads: a change of another one does not validate the step again. NULL: all.';
+COMMENT ON COLUMN flywheel.validator_versions.provider IS 'Judges: who is asked.';
+COMMENT ON COLUMN flywheel.validator_versions.model IS 'Judges: the model.';
+COMMENT ON COLUMN flywheel.validator_versions.rubric IS 'Judges: what the output is held against.';
+COMMENT ON COLUMN flywheel.validator_versions.fingerprint IS 'Hash of the function''s source. When the source changes, the next drain makes a new version.';
+COMMENT ON COLUMN flywheel.validator_versions.created_at IS 'When the version was made.';
+COMMENT ON COLUMN flywheel.validator_versions.created_by IS 'Who made it.';
+
+CREATE TABLE flywheel.activations (
+    id          int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    version_id  int NOT NULL REFERENCES flywheel.validator_versions,
+    kind        text NOT NULL CHECK (kind IN ('live', 'backfill', 'evaluate')),
+    lo          bigint NOT NULL,
+    hi          bigint,
+    since       timestamptz NOT NULL DEFAULT '-infinity',
+    until       timestamptz NOT NULL DEFAULT 'infinity',
+    sample_rate double precision NOT NULL CHECK (sample_rate BETWEEN 0 AND 1),
+    created_at  timestamptz NOT NULL DEFAULT now()
+);
+
+CREATE INDEX activations_version ON flywheel.activations (version_id);
+
+COMMENT ON TABLE flywheel.activations IS
+'Which steps each version is to validate. Eligibility follows from these rows and from the step alone, so that it can be explained afterwards without a stored row per step.';
+COMMENT ON COLUMN flywheel.activations.id IS 'Key.';
+COMMENT ON COLUMN flywheel.activations.version_id IS 'flywheel.validator_versions.id.';
+COMMENT ON COLUMN flywheel.activations.kind IS 'live: steps as they come; backfill and evaluate: steps asked for.';
+COMMENT ON COLUMN flywheel.activations.lo IS 'First step id.';
+COMMENT ON COLUMN flywheel.activations.hi IS 'Last step id; NULL while live.';
+COMMENT ON COLUMN flywheel.activations.since IS 'Steps with created_at from here on (inclusive).';
+COMMENT ON COLUMN flywheel.activations.until IS 'Steps with created_at before this (exclusive).';
+COMMENT ON COLUMN flywheel.activations.sample_rate IS 'Share of the traces, 0..1, in force for these steps.';
+COMMENT ON COLUMN flywheel.activations.created_at IS 'When it was asked for.';
+COMMENT ON INDEX flywheel.activations_version IS 'The activations of a version.';

@@ -1,0 +1,126 @@
+"""Puts pg_flywheel into a database, and builds the extension's files: both from the list in sql/install.sql."""
+
+import json
+import re
+import sys
+from dataclasses import dataclass
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+import psycopg
+
+import pyvalidators
+
+VERSION = "0.1.0"
+SQL: Traversable = files("pg_flywheel.sql")
+QUERIES: Traversable = files("pg_flywheel").joinpath("queries")
+
+
+def query(name: str) -> str:
+    """The text of worker/queries/<name>.sql."""
+    return QUERIES.joinpath(f"{name}.sql").read_text()
+
+
+def schema_sql() -> str:
+    """Everything in schema flywheel, in load order, with the catalog of Python validators."""
+    listed = re.findall(r"^\\ir (\S+)$", SQL.joinpath("install.sql").read_text(), re.MULTILINE)
+    catalog = json.dumps(pyvalidators.catalog()).replace("'", "''")
+    return "\n".join(
+        [*(SQL.joinpath(path).read_text() for path in listed), query("catalog").replace("CATALOG", catalog)]
+    )
+
+
+def pgmq_sql() -> tuple[str, str]:
+    """pgmq's SQL and its version, as its Python client ships them."""
+    shipped = files("pgmq").joinpath("sql")
+    return shipped.joinpath("pgmq.sql").read_text(), shipped.joinpath("pgmq.sql.version").read_text().strip()
+
+
+@dataclass(frozen=True)
+class Installed:
+    """What install() found or did: how is 'extension' or 'schema'; profile is 'full' or 'portable'."""
+
+    version: str
+    how: str
+    profile: str
+    changed: bool
+
+
+def install(conn: psycopg.Connection) -> Installed:
+    """Installs pg_flywheel in one transaction; does nothing where it is installed already.
+
+    Uses the extensions where the server has their files, else the same SQL without them.
+    Raises RuntimeError when the database holds another version.
+    """
+    with conn.transaction():
+        state = conn.execute(query("installed")).fetchone()
+        assert state is not None
+        has_schema, has_extension, python_available, extension_available, pgmq_available = state
+        if not has_schema:
+            if python_available:
+                conn.execute("CREATE EXTENSION pg_flywheel_python CASCADE")
+            elif extension_available:
+                conn.execute("CREATE EXTENSION pg_flywheel CASCADE")
+            else:
+                install_without_files(conn, pgmq_available)
+        row = conn.execute(query("profile")).fetchone()
+        assert row is not None
+        version, how, profile = row
+    if version != VERSION:
+        raise RuntimeError(
+            f"the database has pg_flywheel {version}, this command is {VERSION}: "
+            "ALTER EXTENSION pg_flywheel UPDATE, or install the command's matching version"
+        )
+    return Installed(version, how, profile, changed=not has_schema)
+
+
+def install_without_files(conn: psycopg.Connection, pgmq_available: bool) -> None:
+    """The portable way: plain SQL. pgvector has to be on the server; every managed Postgres has it."""
+    conn.execute("CREATE EXTENSION IF NOT EXISTS vector")
+    if conn.execute("SELECT to_regnamespace('pgmq') IS NULL").fetchone() == (True,):
+        conn.execute("CREATE EXTENSION pgmq" if pgmq_available else pgmq_sql()[0])
+    conn.execute("CREATE SCHEMA flywheel")
+    conn.execute(schema_sql())
+
+
+def control(comment: str, version: str, requires: str, schema: str | None) -> str:
+    lines = [
+        f"comment = '{comment}'",
+        f"default_version = '{version}'",
+        f"requires = '{requires}'" if requires else None,
+        f"schema = '{schema}'" if schema else None,
+        "relocatable = false",
+        "superuser = true",
+    ]
+    return "\n".join(line for line in lines if line) + "\n"
+
+
+def build(target: Path) -> None:
+    """Writes the extensions' control files and scripts into target."""
+    target.mkdir(parents=True, exist_ok=True)
+    guard = "\\echo Use CREATE EXTENSION to load this file. \\quit\n"
+    pgmq, pgmq_version = pgmq_sql()
+    root = Path(__file__).parent.parent
+    target.joinpath("pg_flywheel.control").write_text(root.joinpath("pg_flywheel.control").read_text())
+    target.joinpath(f"pg_flywheel--{VERSION}.sql").write_text(guard + schema_sql())
+    for upgrade in root.joinpath("sql/upgrades").glob("pg_flywheel--*--*.sql"):
+        target.joinpath(upgrade.name).write_text(guard + upgrade.read_text())
+    target.joinpath("pg_flywheel_python.control").write_text(
+        control("pg_flywheel: Python validators in the database", VERSION, "pg_flywheel, plpython3u", "flywheel")
+    )
+    target.joinpath(f"pg_flywheel_python--{VERSION}.sql").write_text(
+        guard + SQL.joinpath("python/bridge.sql").read_text()
+    )
+    target.joinpath("pgmq.control").write_text(
+        control("Message queue on Postgres, from the SQL of its Python client", pgmq_version, "", "pgmq")
+    )
+    target.joinpath(f"pgmq--{pgmq_version}.sql").write_text(guard + pgmq)
+
+
+if __name__ == "__main__":
+    match sys.argv[1:]:
+        case ["build", directory]:
+            build(Path(directory))
+        case _:
+            sys.exit("usage: python -m pg_flywheel.install build DIRECTORY")

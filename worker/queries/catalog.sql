@@ -1,0 +1,1 @@
+SELECT flywheel.sync_python_validators('CATALOG');
