@@ -1,0 +1,1 @@
+"""The demo: a believable pipeline with planted failures."""
