@@ -1,0 +1,66 @@
+import pytest
+
+from pyvalidators import VALIDATORS, batch
+
+CONFIGS = {
+    "contains_none": {"words": ["forbidden", "禁止"]},
+    "equals_expected": {"normalize": ["unicode", "case", "punctuation", "whitespace"]},
+    "json_schema": {"schema": {"type": "object"}},
+    "matches": {"pattern": r"(?s)^.*end$"},
+    "max_length": {"limit": 1_000, "unit": "words"},
+    "sql_parses": {},
+}
+ODD = {
+    "empty": "",
+    "nul": "a\0b",
+    "surrogates": "\ud800 \udfff",
+    "control characters": "\x01\x1b[31m\x7f\u202e\ufeff\u200b",
+    "outside the basic plane": "𝄞👩‍👩‍👧‍👦🏳️‍🌈",
+    "stacked marks": "Z" + "\u0351\u036f" * 500,
+    "separators": "\u2028\u2029\x85\r\n",
+    "brackets": "[" * 5_000,
+    "parentheses": "(" * 5_000,
+    "quotes": "'\"`" * 1_000,
+}
+HUGE = {
+    "one character": "a" * 10_000_000,
+    "words": "forbidden é " * 900_000,
+    "spaces": " " * 10_000_000,
+    "json": "[" + "1," * 5_000_000 + "1]",
+    "sql": "select " + "a + " * 2_500_000 + "a",
+}
+
+
+def run(name, texts, **budgets):
+    return batch.run(name, CONFIGS[name], [texts] * len(VALIDATORS[name].fields), **budgets)
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+@pytest.mark.parametrize("kind", ODD)
+def test_odd_text_is_judged_or_an_error_and_its_neighbours_are_not_affected(name, kind):
+    alone = run(name, ["select 1"])
+    results = run(name, ["select 1", ODD[kind], "select 1"])
+    assert results.status[1] in ("ok", "error", "abstained")
+    assert [column[::2] for column in results] == [column * 2 for column in alone]
+    assert all(reason is None or len(reason.encode()) < 4_000 for reason in results.reason)
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_null_abstains(name):
+    results = run(name, [None])
+    assert (results.status, results.passed) == (["abstained"], [None])
+
+
+# hypothesis watches the garbage collector; a Timeout that lands in its callback is dropped and raised again.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("name", CONFIGS)
+@pytest.mark.parametrize("kind", HUGE)
+def test_ten_megabytes_end_as_a_verdict_or_as_a_timeout(name, kind):
+    results = run(name, [HUGE[kind], "select 1"], step_budget_s=0.25, batch_budget_s=60)
+    assert results.status[0] in ("ok", "error", "timeout")
+    assert results.status[1] == "ok"
+    assert all(len(text or "") < 10_000 for text in results.reason + results.details)
+
+
+def test_every_validator_is_tested_here():
+    assert CONFIGS.keys() == VALIDATORS.keys()

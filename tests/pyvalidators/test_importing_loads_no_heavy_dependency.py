@@ -1,0 +1,21 @@
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = "print(sorted({'sqlglot', 'jsonschema', 'referencing'} & set(sys.modules)))"
+
+
+@pytest.mark.parametrize(
+    ("statements", "loaded"),
+    [
+        ("import pyvalidators", []),
+        ("import pyvalidators.host; pyvalidators.catalog()", []),
+        ("from pyvalidators import batch; batch.run('max_length', {'limit': 1}, [['a']])", []),
+        ("from pyvalidators import batch; batch.run('sql_parses', {}, [['select 1']])", ["sqlglot"]),
+        ("import pyvalidators; pyvalidators.get('sql_parses').check_config({})", ["sqlglot"]),
+    ],
+)
+def test_only_what_is_used_is_loaded(statements, loaded):
+    command = [sys.executable, "-c", f"import sys; {statements}; {HEAVY}"]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip() == str(loaded)
