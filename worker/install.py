@@ -22,13 +22,37 @@ def query(name: str) -> str:
     return QUERIES.joinpath(f"{name}.sql").read_text()
 
 
+def catalog_sql() -> str:
+    """Puts the catalog of Python validators into flywheel.python_validators."""
+    return query("catalog").replace("CATALOG", json.dumps(pyvalidators.catalog()).replace("'", "''"))
+
+
 def schema_sql() -> str:
     """Everything in schema flywheel, in load order, with the catalog of Python validators."""
     listed = re.findall(r"^\\ir (\S+)$", SQL.joinpath("install.sql").read_text(), re.MULTILINE)
-    catalog = json.dumps(pyvalidators.catalog()).replace("'", "''")
-    return "\n".join(
-        [*(SQL.joinpath(path).read_text() for path in listed), query("catalog").replace("CATALOG", catalog)]
-    )
+    return "\n".join([*(SQL.joinpath(path).read_text() for path in listed), catalog_sql()])
+
+
+def upgrades(installed: str, wanted: str) -> list[str]:
+    """The scripts of sql/upgrades that lead from one version to the other, in order.
+
+    Raises RuntimeError when there is no such way: the database's version is newer, or unknown.
+    """
+    steps = {}
+    for script in SQL.joinpath("upgrades").iterdir():
+        if found := re.fullmatch(r"pg_flywheel--([\d.]+)--([\d.]+)\.sql", script.name):
+            steps[found[1]] = (found[2], script)
+    scripts = []
+    version = installed
+    while version != wanted:
+        if version not in steps:
+            raise RuntimeError(
+                f"the database has pg_flywheel {installed}, this command is {wanted} and knows no way there: "
+                f"use the command of version {installed} (pip install pg-flywheel=={installed}) or a newer one"
+            )
+        version, script = steps[version]
+        scripts.append(script.read_text())
+    return scripts
 
 
 def pgmq_sql() -> tuple[str, str]:
@@ -48,15 +72,15 @@ class Installed:
 
 
 def install(conn: psycopg.Connection) -> Installed:
-    """Installs pg_flywheel in one transaction; does nothing where it is installed already.
+    """Installs pg_flywheel, or brings an older version up to this one, in one transaction; else does nothing.
 
     Uses the extensions where the server has their files, else the same SQL without them.
-    Raises RuntimeError when the database holds another version.
+    Raises RuntimeError when the database holds a version that this one cannot update.
     """
     with conn.transaction():
         state = conn.execute(query("installed")).fetchone()
         assert state is not None
-        has_schema, has_extension, python_available, extension_available, pgmq_available = state
+        has_schema, python_available, extension_available, pgmq_available = state
         if not has_schema:
             if python_available:
                 conn.execute("CREATE EXTENSION pg_flywheel_python CASCADE")
@@ -64,15 +88,22 @@ def install(conn: psycopg.Connection) -> Installed:
                 conn.execute("CREATE EXTENSION pg_flywheel CASCADE")
             else:
                 install_without_files(conn, pgmq_available)
-        row = conn.execute(query("profile")).fetchone()
-        assert row is not None
-        version, how, profile = row
-    if version != VERSION:
-        raise RuntimeError(
-            f"the database has pg_flywheel {version}, this command is {VERSION}: "
-            "ALTER EXTENSION pg_flywheel UPDATE, or install the command's matching version"
-        )
-    return Installed(version, how, profile, changed=not has_schema)
+        version, how, profile = _profile(conn)
+        scripts = upgrades(version, VERSION)
+        if scripts:
+            if how == "extension":
+                conn.execute(f"ALTER EXTENSION pg_flywheel UPDATE TO '{VERSION}'")
+            else:
+                conn.execute("\n".join(scripts))
+            conn.execute(catalog_sql())
+            version, how, profile = _profile(conn)
+    return Installed(version, how, profile, changed=not has_schema or bool(scripts))
+
+
+def _profile(conn: psycopg.Connection) -> tuple[str, str, str]:
+    row = conn.execute(query("profile")).fetchone()
+    assert row is not None
+    return row
 
 
 def install_without_files(conn: psycopg.Connection, pgmq_available: bool) -> None:
@@ -104,8 +135,8 @@ def build(target: Path) -> None:
     root = Path(__file__).parent.parent
     target.joinpath("pg_flywheel.control").write_text(root.joinpath("pg_flywheel.control").read_text())
     target.joinpath(f"pg_flywheel--{VERSION}.sql").write_text(guard + schema_sql())
-    for upgrade in root.joinpath("sql/upgrades").glob("pg_flywheel--*--*.sql"):
-        target.joinpath(upgrade.name).write_text(guard + upgrade.read_text())
+    for script in root.joinpath("sql/upgrades").glob("*.sql"):
+        target.joinpath(script.name).write_text(guard + script.read_text())
     target.joinpath("pg_flywheel_python.control").write_text(
         control("pg_flywheel: Python validators in the database", VERSION, "pg_flywheel, plpython3u", "flywheel")
     )

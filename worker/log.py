@@ -1,0 +1,37 @@
+"""Structured logs: one JSON object a line on stderr, or plain lines on a terminal."""
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+
+
+class JsonLines(logging.Formatter):
+    """time, level, event, and what was given in `extra={"data": {...}}`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "event": record.getMessage(),
+            **getattr(record, "data", {}),
+        }
+        if record.exc_info:
+            line["error"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=str)
+
+
+class PlainLines(logging.Formatter):
+    """For people: the same, in one readable line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        data = " ".join(f"{key}={value}" for key, value in getattr(record, "data", {}).items())
+        line = f"{datetime.fromtimestamp(record.created):%H:%M:%S} {record.levelname.lower()} {record.getMessage()} {data}"
+        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+
+
+def set_up(verbose: bool = False) -> None:
+    handler = logging.StreamHandler()
+    handler.setFormatter(PlainLines() if sys.stderr.isatty() else JsonLines())
+    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+    logging.getLogger("pg_flywheel").setLevel(logging.DEBUG if verbose else logging.INFO)
