@@ -1,18 +1,26 @@
--- What pg_dump has to save when this is an extension: everything that is neither derived nor installed. metric_rollup is
--- counted again while the verdicts are loaded, the coverage ledger when it is next settled.
+-- What pg_dump saves of the extension: the rows that somebody wrote. The schema itself comes from CREATE EXTENSION, so
+-- triggers are on while these rows are loaded.
+--
+-- not saved                         where it comes from after a restore
+-- metric_rollup                     counted by the trigger while the verdicts are loaded; saved, it would count twice
+-- coverage_ledger, _dirty, _horizon the sweep settles every block anew
+-- queue_stats, failure_reasons      the next drain measures and refreshes
+-- python_validators, maintenance    the install script; their rows would collide with it. An interval that was changed
+--                                   in maintenance is back at its default
+--
+-- The queues are ordinary tables, which pg_dump saves anyway.
 
 DO $$
 DECLARE
-    t text;
+    name text;
 BEGIN
     IF EXISTS (SELECT FROM pg_extension e WHERE e.extname = 'pg_flywheel') THEN
-        -- In this order: pg_dump loads tables in the order that their foreign keys ask for.
-        FOREACH t IN ARRAY ARRAY[
+        FOREACH name IN ARRAY ARRAY[
             'providers', 'provider_state', 'prices', 'validators', 'validator_versions', 'activations',
-            'traces', 'verdicts', 'dead_letters', 'deferrals', 'inbox', 'traces_id_seq', 'validator_versions_id_seq',
-            'activations_id_seq']
+            'traces', 'verdicts', 'dead_letters', 'deferrals', 'inbox',
+            'traces_id_seq', 'validator_versions_id_seq', 'activations_id_seq']
         LOOP
-            PERFORM pg_extension_config_dump(format('flywheel.%I', t)::regclass, '');
+            PERFORM pg_extension_config_dump(format('flywheel.%I', name)::regclass, '');
         END LOOP;
     END IF;
 END

@@ -37,6 +37,7 @@
 \ir drain/queue_health.sql
 \ir drain/schedule.sql
 \ir judges/claim.sql
+\ir judges/waiting.sql
 \ir judges/record.sql
 \ir python/portable.sql
 \ir requests/request.sql

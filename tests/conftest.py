@@ -1,6 +1,6 @@
-"""Real servers for the tests: the full profile on the machine's Postgres, the portable one on the pip-installed 16 and 18.
+"""Real servers for the tests: the full profile on the machine's Postgres, the portable one on pip-installed 16 and 18.
 
-`db` is a fresh database with pg_flywheel in it, once for every server; `full_db` only where Python runs in the database.
+`db` is a fresh database with pg_flywheel in it, once for every server; `full_db` only where Python runs in Postgres.
 Clusters are shared by the processes of pytest-xdist and stopped by the last of them.
 """
 
@@ -31,11 +31,19 @@ def cluster_of(server: Server) -> Cluster:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    if not hasattr(session.config, "workerinput"):  # the controlling process is the last to finish
-        for server in servers().values():
-            cluster = cluster_of(server)
-            if cluster.is_running():
-                cluster.stop("immediate")
+    if hasattr(session.config, "workerinput"):
+        return  # the controlling process is the last to finish
+    for server in servers().values():
+        cluster = cluster_of(server)
+        if cluster.is_running() and not in_use(cluster):
+            cluster.stop("immediate")
+
+
+def in_use(cluster: Cluster) -> bool:
+    """Whether another run of the tests is connected."""
+    connected = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'"
+    with psycopg.connect(cluster.dsn()) as conn:
+        return conn.execute(connected).fetchone() != (1,)
 
 
 class Databases:
@@ -72,12 +80,12 @@ class Databases:
 
 
 @pytest.fixture(scope="session")
-def databases(worker_id: str) -> Iterator[Callable[[str], Databases]]:
+def databases(worker_id: str, testrun_uid: str) -> Iterator[Callable[[str], Databases]]:
     made: dict[str, Databases] = {}
 
     def of(kind: str) -> Databases:
         if kind not in made:
-            made[kind] = Databases(kind, worker_id)
+            made[kind] = Databases(kind, f"{testrun_uid[:8]}_{worker_id}")
         return made[kind]
 
     yield of

@@ -93,6 +93,8 @@ def install(conn: psycopg.Connection) -> Installed:
         if scripts:
             if how == "extension":
                 conn.execute(f"ALTER EXTENSION pg_flywheel UPDATE TO '{VERSION}'")
+                if profile == "full":
+                    conn.execute("ALTER EXTENSION pg_flywheel_python UPDATE")
             else:
                 conn.execute("\n".join(scripts))
             conn.execute(catalog_sql())

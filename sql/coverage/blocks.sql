@@ -42,6 +42,36 @@ COMMENT ON TABLE flywheel.coverage_dirty IS
 'Blocks that were touched after they may have been settled. Rows are only added here by writers, so that they never wait for one another; the sweep takes them away.';
 COMMENT ON COLUMN flywheel.coverage_dirty.block IS 'flywheel.block_of(step id).';
 
+CREATE TABLE flywheel.coverage_horizon (
+    complete_to bigint NOT NULL,
+    mark_id     bigint NOT NULL,
+    mark_xid    xid8 NOT NULL
+);
+
+INSERT INTO flywheel.coverage_horizon VALUES (0, 0, '0');
+
+COMMENT ON TABLE flywheel.coverage_horizon IS
+'One row: how far back no open transaction can still add a step. Ids commit out of order, so only blocks below are settled.';
+COMMENT ON COLUMN flywheel.coverage_horizon.complete_to IS 'Every transaction that may have drawn a step id below this has ended.';
+COMMENT ON COLUMN flywheel.coverage_horizon.mark_id IS 'The next complete_to: the id that was next when the mark was made.';
+COMMENT ON COLUMN flywheel.coverage_horizon.mark_xid IS 'It holds once every transaction before this one has ended.';
+
+CREATE FUNCTION flywheel.step_blocks() RETURNS SETOF bigint
+    LANGUAGE sql STABLE
+AS $$
+    -- From one existing id to the next block's first: ids may lie far apart.
+    WITH RECURSIVE walk AS (
+        SELECT flywheel.block_of(min(t.id)) AS block FROM flywheel.traces t
+        UNION ALL
+        SELECT (SELECT flywheel.block_of(min(t.id)) FROM flywheel.traces t WHERE t.id > (w.block << 12) + 4095)
+        FROM walk w WHERE w.block IS NOT NULL
+    )
+    SELECT w.block FROM walk w WHERE w.block IS NOT NULL
+$$;
+
+COMMENT ON FUNCTION flywheel.step_blocks() IS
+'The blocks that have steps, in order: one index look-up each.';
+
 CREATE FUNCTION flywheel.recount(validator text, lo bigint, hi bigint DEFAULT NULL) RETURNS void
     LANGUAGE sql
 BEGIN ATOMIC

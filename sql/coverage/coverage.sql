@@ -4,7 +4,7 @@ CREATE FUNCTION flywheel.count_answers(lo bigint, hi bigint, only_validator text
     validator text, block bigint, steps bigint, verdicts bigint, pending bigint, deferred bigint, dead_letters bigint,
     filtered bigint, sampled_out bigint, not_requested bigint, before bigint, paused bigint
 )
-    LANGUAGE sql STABLE
+    LANGUAGE sql STABLE ROWS 1 SET jit = off -- compiling would take longer than counting
 AS $$
     SELECT a.validator, flywheel.block_of(a.step_id), count(*),
            count(*) FILTER (WHERE a.answer = 'verdict'), count(*) FILTER (WHERE a.answer = 'pending'),
@@ -22,15 +22,11 @@ COMMENT ON FUNCTION flywheel.count_answers(bigint, bigint, text) IS
 CREATE FUNCTION flywheel.unsettled() RETURNS TABLE (validator text, lo bigint, hi bigint)
     LANGUAGE sql STABLE
 AS $$
-    WITH bounds AS (
-        SELECT flywheel.block_of(min(id)) AS first, flywheel.block_of(max(id)) AS last FROM flywheel.traces
-    )
     SELECT d.name, b << 12, (b << 12) + 4095
-    FROM flywheel.validators d
-    CROSS JOIN bounds
-    CROSS JOIN generate_series(bounds.first, bounds.last) AS b
+    FROM flywheel.step_blocks() AS b
+    CROSS JOIN flywheel.validators d
     LEFT JOIN flywheel.coverage_ledger l ON l.validator = d.name AND l.block = b
-    WHERE l.block IS NULL OR b IN (SELECT block FROM flywheel.coverage_dirty)
+    WHERE l.block IS NULL OR b IN (SELECT y.block FROM flywheel.coverage_dirty y)
 $$;
 
 COMMENT ON FUNCTION flywheel.unsettled() IS
@@ -41,7 +37,7 @@ WITH counted AS (
     SELECT l.validator, l.steps, l.verdicts, 0 AS pending, 0 AS deferred, l.dead_letters, l.filtered, l.sampled_out,
            l.not_requested, l.before, l.paused
     FROM flywheel.coverage_ledger l
-    WHERE l.block NOT IN (SELECT block FROM flywheel.coverage_dirty)
+    WHERE l.block NOT IN (SELECT y.block FROM flywheel.coverage_dirty y)
     UNION ALL
     SELECT u.validator, c.steps, c.verdicts, c.pending, c.deferred, c.dead_letters, c.filtered, c.sampled_out,
            c.not_requested, c.before, c.paused
@@ -66,7 +62,7 @@ LEFT JOIN counted c ON c.validator = d.name
 GROUP BY d.name, w.version, d.enabled;
 
 COMMENT ON VIEW flywheel.coverage IS
-'Per validator: steps = verdicts + pending + deferred + dead_letters + not_eligible, at any moment. Ask flywheel.why(step, validator) about one.';
+'Per validator: steps = verdicts + pending + deferred + dead_letters + not_eligible, at any moment. Ask flywheel.why(step, validator) about one. Steps that are inserted with an old id of their own choice count from their dispatch on.';
 COMMENT ON COLUMN flywheel.coverage.validator IS 'flywheel.validators.name.';
 COMMENT ON COLUMN flywheel.coverage.version IS 'The current version; steps of earlier versions count with the version they belong to.';
 COMMENT ON COLUMN flywheel.coverage.enabled IS 'Whether it takes new steps.';

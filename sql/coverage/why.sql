@@ -35,7 +35,7 @@ BEGIN
                        round(flywheel.sample_point(t.trace_id, d.name)::numeric, 4))
                    WHEN 'not_requested' THEN 'not requested: the validator runs on demand, see flywheel.evaluate()'
                    WHEN 'before' THEN format('inserted before the validator existed (%s), see flywheel.backfill()', d.created_at)
-                   ELSE 'paused: inserted while the validator was disabled, see flywheel.backfill()'
+                   ELSE 'paused: inserted while the validator was disabled or on demand, see flywheel.backfill()'
                END
            END,
            w.version,
@@ -46,7 +46,7 @@ BEGIN
     JOIN flywheel.validator_versions w ON w.id = a.version_id
     LEFT JOIN flywheel.verdicts v ON v.step_id = a.step_id AND v.version_id = a.version_id AND a.answer = 'verdict'
     LEFT JOIN flywheel.dead_letters x ON x.step_id = a.step_id AND x.version_id = a.version_id
-    LEFT JOIN flywheel.deferrals f ON f.step_id = a.step_id AND f.version_id = a.version_id
+    LEFT JOIN flywheel.deferrals f ON f.step_id = a.step_id AND f.version_id = a.version_id AND f.until > now()
     LEFT JOIN flywheel.provider_state p ON p.provider = w.provider AND p.paused_until > now();
 END
 $$;

@@ -17,11 +17,11 @@ COMMENT ON FUNCTION flywheel.send(text, jsonb[]) IS
 'Internal: sends messages to a queue, which is made if need be; returns how many.';
 
 CREATE FUNCTION flywheel.dispatch(chunk int DEFAULT 2048) RETURNS bigint
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off
 AS $$
 DECLARE
     items jsonb;
-    sent  bigint := 0;
+    taken bigint;
     w     flywheel.validator_versions;
 BEGIN
     PERFORM flywheel.share_registry();
@@ -36,10 +36,12 @@ BEGIN
         -- Steps that came into a block after it was settled.
         INSERT INTO flywheel.coverage_dirty (block)
         SELECT DISTINCT l.block FROM claimed c
-        JOIN flywheel.coverage_ledger l ON l.block BETWEEN flywheel.block_of(c.lo) AND flywheel.block_of(c.hi)
+        CROSS JOIN LATERAL unnest(coalesce(c.ids, int8multirange(int8range(c.lo, c.hi, '[]')))) AS r
+        JOIN flywheel.coverage_ledger l ON l.block BETWEEN flywheel.block_of(lower(r)) AND flywheel.block_of(upper(r) - 1)
     )
-    SELECT jsonb_agg(jsonb_build_object('lo', c.lo, 'hi', c.hi, 'ids', c.ids, 'changed', c.changed, 'version', c.version_id))
-    INTO items FROM claimed c;
+    SELECT jsonb_agg(jsonb_build_object('lo', c.lo, 'hi', c.hi, 'ids', c.ids, 'changed', c.changed, 'version', c.version_id)),
+           count(*)
+    INTO items, taken FROM claimed c;
     IF items IS NULL THEN
         RETURN 0;
     END IF;
@@ -55,17 +57,17 @@ BEGIN
         ORDER BY v.id
     LOOP
         IF w.runs_in = 'judge' THEN
-            sent := sent + flywheel.dispatch_judge(w, items);
+            PERFORM flywheel.dispatch_judge(w, items);
         ELSE
-            sent := sent + flywheel.dispatch_code(w, items, chunk);
+            PERFORM flywheel.dispatch_code(w, items, chunk);
         END IF;
     END LOOP;
-    RETURN sent;
+    RETURN taken;
 END
 $$;
 
 COMMENT ON FUNCTION flywheel.dispatch(int) IS
-'Moves waiting ranges of flywheel.inbox to the queues of the validators that want them, as messages of at most chunk steps; returns the number of messages. flywheel.drain() calls it.';
+'Moves waiting ranges of flywheel.inbox to the queues of the validators that want them, as messages of at most chunk steps; returns the number of inbox rows, at most 1000 at once. flywheel.drain() calls it.';
 
 CREATE FUNCTION flywheel.pieces(items jsonb, w flywheel.validator_versions) RETURNS TABLE (lo bigint, hi bigint, changed boolean)
     LANGUAGE sql STABLE
@@ -87,12 +89,13 @@ CREATE FUNCTION flywheel.dispatch_code(w flywheel.validator_versions, items json
 AS $$
     -- Cells of chunk ids: neighbouring statements become one message, and no message has more than chunk steps.
     -- Ids in between that belong to others only mean repeated work, which the key of verdicts absorbs.
+    -- In numeric, because bigint division rounds towards zero and negative ids would share a cell with positive ones.
     SELECT flywheel.send(flywheel.queue_of((w).runs_in, NULL), array_agg(jsonb_build_object(
         'version', (w).id, 'lo', m.lo, 'hi', m.hi, 'changed', m.changed) ORDER BY m.lo))
     FROM (
         SELECT min(greatest(p.lo, cell * chunk)) AS lo, max(least(p.hi, cell * chunk + chunk - 1)) AS hi, p.changed
         FROM flywheel.pieces(items, w) p
-        CROSS JOIN LATERAL generate_series(p.lo / chunk, p.hi / chunk) AS cell
+        CROSS JOIN LATERAL generate_series(floor(p.lo::numeric / chunk)::bigint, floor(p.hi::numeric / chunk)::bigint) AS cell
         WHERE p.lo <= p.hi
         GROUP BY cell, p.changed
     ) m
@@ -109,6 +112,12 @@ DECLARE
     part bigint;
     sent bigint := 0;
 BEGIN
+    IF EXISTS (SELECT FROM flywheel.pieces(items, w) q WHERE q.changed) THEN
+        -- A verdict of the old content that was being recorded while the change committed.
+        PERFORM flywheel.await_records(w.id);
+        DELETE FROM flywheel.verdicts v USING flywheel.pieces(items, w) q
+        WHERE q.changed AND v.version_id = w.id AND v.step_id BETWEEN q.lo AND q.hi;
+    END IF;
     FOR p IN
         SELECT lower(r) AS lo, upper(r) - 1 AS hi
         FROM (SELECT range_agg(int8range(q.lo, q.hi, '[]')) AS ids FROM flywheel.pieces(items, w) q WHERE q.lo <= q.hi) m,

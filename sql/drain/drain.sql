@@ -10,23 +10,29 @@ CREATE PROCEDURE flywheel.drain(
     LANGUAGE plpgsql
 AS $$
 DECLARE
-    deadline timestamptz := clock_timestamp() + make_interval(secs => coalesce(seconds, 0));
+    deadline timestamptz;
     lease    CONSTANT int := 30; -- a killed drain's range is taken up again after so many seconds
     m        pgmq.message_record;
-    sent     bigint;
+    taken    bigint;
     worked   boolean;
     turn_end timestamptz;
+    idle     double precision := 0.02;
 BEGIN
+    IF seconds IS NULL OR NOT seconds BETWEEN 0 AND 86400 THEN
+        RAISE EXCEPTION 'bad seconds: %', coalesce(seconds::text, 'NULL')
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'Expected 0 (until nothing is left) to 86400.';
+    END IF;
     IF chunk IS NULL OR chunk NOT BETWEEN 1 AND 4096 THEN
         RAISE EXCEPTION 'bad chunk: %', coalesce(chunk::text, 'NULL')
             USING ERRCODE = 'invalid_parameter_value', HINT = 'Expected 1 to 4096 steps a message.';
     END IF;
+    deadline := clock_timestamp() + make_interval(secs => seconds);
     messages := 0;
     verdicts := 0;
     LOOP
         PERFORM flywheel.begin_drain();
         COMMIT;
-        sent := flywheel.dispatch(chunk);
+        taken := flywheel.dispatch(chunk);
         COMMIT;
         IF sweep THEN
             IF seconds > 0 THEN
@@ -34,7 +40,7 @@ BEGIN
             ELSE
                 PERFORM flywheel.sweep();
                 sweep := false;
-                sent := 1; -- look at the inbox once more
+                taken := 1; -- look at the inbox once more
             END IF;
             COMMIT;
         END IF;
@@ -57,16 +63,22 @@ BEGIN
 
         PERFORM flywheel.maintain();
         COMMIT;
-        IF NOT worked AND sent = 0 THEN
-            EXIT WHEN clock_timestamp() >= deadline;
-            PERFORM pg_sleep(0.05);
+        EXIT WHEN seconds > 0 AND clock_timestamp() >= deadline;
+        IF NOT worked AND taken = 0 THEN
+            EXIT WHEN seconds <= 0;
+            PERFORM pg_sleep(idle);
+            idle := least(idle * 1.5, 0.1);
+        ELSE
+            idle := 0.02;
         END IF;
     END LOOP;
+    PERFORM flywheel.maintain(leaving => true);
+    COMMIT;
 END
 $$;
 
 COMMENT ON PROCEDURE flywheel.drain(double precision, int, boolean, bigint, bigint) IS
-'Dispatches new steps and runs the code validators until nothing is left, then keeps looking until seconds are over (0: returns). chunk: most steps of one message, 1..4096. Any number may run at once. Cron: CALL flywheel.drain(55) every minute. Not inside a transaction block: it commits after every message. Set statement_timeout in the session to bound a validator written in SQL.';
+'Dispatches new steps and runs the code validators: for so many seconds, or, with 0, until nothing is left. chunk: most steps of one message, 1..4096. Any number may run at once. Cron: CALL flywheel.drain(55) every minute. Not inside a transaction block: it commits after every message. Set statement_timeout in the session to bound a validator written in SQL.';
 
 CREATE FUNCTION flywheel.sweep_if_due() RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp

@@ -71,11 +71,10 @@ BEGIN
         -- when the batch has used up its CPU budget.
         RETURN format(
             'SELECT u.* FROM (
-                 SELECT array_agg(t.id ORDER BY t.id) AS ids, array_agg(t.created_at ORDER BY t.id) AS created,
-                        array_agg(t.pipeline ORDER BY t.id) AS pipelines, array_agg(t.node ORDER BY t.id) AS nodes,
-                        array_agg(t.variant ORDER BY t.id) AS variants,
+                 SELECT array_agg(t.id) AS ids, array_agg(t.created_at) AS created, array_agg(t.pipeline) AS pipelines,
+                        array_agg(t.node) AS nodes, array_agg(t.variant) AS variants,
                         flywheel.py_validate(%L, %L, ARRAY[%s], 1, 10) AS py
-                 FROM flywheel.traces t WHERE %s HAVING count(*) > 0 OFFSET 0) s
+                 FROM (SELECT t.* FROM flywheel.traces t WHERE %s ORDER BY t.id) t HAVING count(*) > 0 OFFSET 0) s
              CROSS JOIN LATERAL (SELECT cardinality((s.py).status) AS n OFFSET 0) k
              CROSS JOIN LATERAL (
                  SELECT x.id, x.created_at, x.pipeline, x.node, x.variant,
@@ -84,7 +83,7 @@ BEGIN
                      (s.py).passed, (s.py).score, (s.py).reason, (s.py).details, (s.py).status)
                      AS x (id, created_at, pipeline, node, variant, passed, score, reason, details, status)) u',
             w.function, w.config,
-            (SELECT string_agg(format('array_agg(%s ORDER BY t.id)', flywheel.field_sql(f)), ', ' ORDER BY n)
+            (SELECT string_agg(format('array_agg(%s)', flywheel.field_sql(f)), ', ' ORDER BY n)
              FROM unnest(w.reads) WITH ORDINALITY AS r (f, n)),
             wanted);
     ELSIF guarded THEN

@@ -8,7 +8,7 @@ CREATE TABLE flywheel.maintenance (
 );
 
 INSERT INTO flywheel.maintenance (task, every) VALUES
-    ('drain', '0'),
+    ('drain', '1 second'),
     ('measure_queues', '2 seconds'),
     ('merge_rollup', '10 seconds'),
     ('sweep', '30 seconds'),
@@ -87,11 +87,11 @@ $$;
 COMMENT ON FUNCTION flywheel.measure_queues() IS
 'Internal: counts the queues into flywheel.queue_stats.';
 
-CREATE FUNCTION flywheel.maintain() RETURNS void
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+CREATE FUNCTION flywheel.maintain(leaving boolean DEFAULT false) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off
 AS $$
 BEGIN
-    IF flywheel.due('measure_queues') THEN
+    IF flywheel.due('measure_queues') OR leaving THEN
         PERFORM flywheel.measure_queues();
         PERFORM flywheel.done('measure_queues');
     END IF;
@@ -106,14 +106,21 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION flywheel.maintain() IS
-'Runs the chores of flywheel.maintenance that are due. flywheel.drain() calls it.';
+COMMENT ON FUNCTION flywheel.maintain(boolean) IS
+'Runs the chores of flywheel.maintenance that are due; leaving: the caller looks no more, so the queues are measured now. flywheel.drain() calls it.';
 
 CREATE FUNCTION flywheel.begin_drain() RETURNS void
-    LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT flywheel.due('drain');
-    SELECT flywheel.follow_replaced_functions();
+BEGIN
+    PERFORM flywheel.due('drain');
+    IF flywheel.has_python() AND EXISTS (
+        SELECT FROM flywheel.validators d JOIN flywheel.validator_versions w ON w.id = d.version_id WHERE w.runs_in = 'python')
+    THEN
+        EXECUTE 'SELECT flywheel.py_sync()';
+    END IF;
+    PERFORM flywheel.follow_replaced_functions();
+END
 $$;
 
 COMMENT ON FUNCTION flywheel.begin_drain() IS

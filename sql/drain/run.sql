@@ -4,7 +4,7 @@ CREATE FUNCTION flywheel.claim(queue text, qty int, lease_seconds int) RETURNS S
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF to_regclass(format('pgmq.%I', 'q_' || queue)) IS NOT NULL THEN
+    IF to_regclass(format('pgmq.%I', 'q_' || flywheel.own_queue(queue))) IS NOT NULL THEN
         RETURN QUERY SELECT * FROM pgmq.read(queue, lease_seconds, qty);
     END IF;
 END
@@ -19,9 +19,9 @@ AS $$
 DECLARE
     lo     bigint := m.message ->> 'lo';
     hi     bigint := m.message ->> 'hi';
-    middle bigint := (lo + hi) / 2;
+    middle bigint := lo + (hi - lo) / 2;
 BEGIN
-    PERFORM pgmq.delete(queue, m.msg_id);
+    PERFORM pgmq.delete(flywheel.own_queue(queue), m.msg_id);
     IF lo < hi THEN
         PERFORM flywheel.send(queue, ARRAY[
             m.message || jsonb_build_object('hi', middle), m.message || jsonb_build_object('lo', middle + 1)]);
@@ -38,9 +38,11 @@ COMMENT ON FUNCTION flywheel.split(pgmq.message_record, text, text) IS
 'Internal: halves a range that twice did not come back; a single step becomes a dead letter.';
 
 CREATE FUNCTION flywheel.run(m pgmq.message_record) RETURNS bigint
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SET jit = off -- a guess of many rows would cost a second of compiling
 AS $$
 DECLARE
+    lo     bigint := m.message ->> 'lo';
+    hi     bigint := m.message ->> 'hi';
     w      flywheel.validator_versions;
     stored bigint := 0;
 BEGIN
@@ -50,9 +52,8 @@ BEGIN
         RETURN 0;
     END IF;
     SELECT * INTO w FROM flywheel.validator_versions v WHERE v.id = (m.message ->> 'version')::int;
-    IF flywheel.hold('flywheel_code', m.msg_id) AND w.id IS NOT NULL THEN
-        stored := flywheel.validate(w, (m.message ->> 'lo')::bigint, (m.message ->> 'hi')::bigint,
-                                    coalesce((m.message ->> 'changed')::boolean, false));
+    IF flywheel.hold('flywheel_code', m.msg_id) AND w.id IS NOT NULL AND NOT flywheel.hand_over(w.id, lo, hi) THEN
+        stored := flywheel.validate(w, lo, hi, coalesce((m.message ->> 'changed')::boolean, false));
     END IF;
     PERFORM flywheel.acknowledge('flywheel_code', ARRAY[m.msg_id]);
     RETURN stored;
@@ -74,7 +75,7 @@ DECLARE
     found_it boolean;
 BEGIN
     -- While this transaction lives, the row lock keeps others off even after the lease; when it dies, the lease decides.
-    EXECUTE format('SELECT true FROM pgmq.%I WHERE msg_id = $1 FOR UPDATE', 'q_' || queue) INTO found_it USING msg_id;
+    EXECUTE format('SELECT true FROM pgmq.%I WHERE msg_id = $1 FOR UPDATE', 'q_' || flywheel.own_queue(queue)) INTO found_it USING msg_id;
     RETURN coalesce(found_it, false);
 END
 $$;
@@ -85,7 +86,7 @@ COMMENT ON FUNCTION flywheel.hold(text, bigint) IS
 CREATE FUNCTION flywheel.acknowledge(queue text, msg_ids bigint[]) RETURNS void
     LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT pgmq.delete(queue, msg_ids)
+    SELECT pgmq.delete(flywheel.own_queue(queue), msg_ids)
 $$;
 
 COMMENT ON FUNCTION flywheel.acknowledge(text, bigint[]) IS 'Internal: deletes messages that are done.';
@@ -95,7 +96,7 @@ CREATE FUNCTION flywheel.retry(queue text, msg_id bigint, delay_seconds int, err
 AS $$
 BEGIN
     EXECUTE format('UPDATE pgmq.%I SET vt = clock_timestamp() + make_interval(secs => $2),
-                    message = message || jsonb_build_object(''error'', left($3, 1000)) WHERE msg_id = $1', 'q_' || queue)
+                    message = message || jsonb_build_object(''error'', left($3, 1000)) WHERE msg_id = $1', 'q_' || flywheel.own_queue(queue))
     USING msg_id, delay_seconds, error;
 END
 $$;

@@ -24,7 +24,7 @@ COMMENT ON FUNCTION flywheel.queued() IS
 'Internal: the steps that wait in the inbox (version NULL: for any version) or in a queue. Reads queue tables: for the sweep only.';
 
 CREATE FUNCTION flywheel.sweep(max_blocks int DEFAULT 64) RETURNS bigint
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off
 AS $$
 DECLARE
     found_steps bigint;
@@ -33,18 +33,27 @@ BEGIN
         RETURN 0;
     END IF;
 
+    -- No activation may come while blocks are settled: its count would be of before, and stay.
+    PERFORM flywheel.share_registry();
+
+    -- In any order: blocks that stay pending, such as a paused provider's, must not hide the others.
     -- One statement, one snapshot: what is pending here and neither queued nor in the inbox is lost.
-    WITH lost AS (
-        SELECT a.version_id, a.step_id
-        FROM (SELECT u.* FROM flywheel.unsettled() u ORDER BY u.lo DESC LIMIT max_blocks * (SELECT count(*) FROM flywheel.validators)) u
+    -- As sets of ids, whose difference is one pass, however many judgements wait one by one.
+    WITH pending AS (
+        SELECT a.version_id, range_agg(int8range(a.step_id, a.step_id, '[]')) AS steps
+        FROM (SELECT u.* FROM flywheel.unsettled() u ORDER BY random() LIMIT max_blocks * (SELECT count(*) FROM flywheel.validators)) u
         CROSS JOIN LATERAL flywheel.answers(u.lo, u.hi, u.validator) a
-        LEFT JOIN flywheel.queued() q ON q.version_id = a.version_id AND q.steps @> a.step_id
-        LEFT JOIN flywheel.queued() i ON i.version_id IS NULL AND i.steps @> a.step_id
-        WHERE a.answer = 'pending' AND q.version_id IS NULL AND i.steps IS NULL
+        WHERE a.answer = 'pending'
+        GROUP BY a.version_id
+    ), queued AS MATERIALIZED (
+        SELECT * FROM flywheel.queued()
+    ), lost AS (
+        SELECT p.version_id, p.steps - coalesce(q.steps, '{}') - coalesce((SELECT i.steps FROM queued i WHERE i.version_id IS NULL), '{}') AS steps
+        FROM pending p LEFT JOIN queued q ON q.version_id = p.version_id
     ), again AS (
         INSERT INTO flywheel.inbox (lo, hi, n, ids, version_id)
-        SELECT min(l.step_id), max(l.step_id), count(*), range_agg(int8range(l.step_id, l.step_id, '[]')), l.version_id
-        FROM lost l GROUP BY l.version_id
+        SELECT lower(l.steps), upper(l.steps) - 1, (SELECT sum(upper(r) - lower(r)) FROM unnest(l.steps) r), l.steps, l.version_id
+        FROM lost l WHERE NOT isempty(l.steps)
         RETURNING n
     )
     SELECT coalesce(sum(n), 0) INTO found_steps FROM again;
@@ -57,12 +66,23 @@ $$;
 COMMENT ON FUNCTION flywheel.sweep(int) IS
 'Enqueues eligible steps that have neither an answer nor a message, and settles coverage; returns how many steps it found. flywheel.drain() calls it.';
 
+CREATE FUNCTION flywheel.advance_horizon() RETURNS bigint
+    LANGUAGE sql
+BEGIN ATOMIC
+    UPDATE flywheel.coverage_horizon h
+    SET complete_to = h.mark_id, mark_id = flywheel.next_step_id(), mark_xid = pg_snapshot_xmax(pg_current_snapshot())
+    WHERE h.mark_xid <= pg_snapshot_xmin(pg_current_snapshot());
+    SELECT h.complete_to FROM flywheel.coverage_horizon h;
+END;
+
+COMMENT ON FUNCTION flywheel.advance_horizon() IS
+'Internal: moves the horizon when the transactions of the last mark have ended; returns the id below which blocks are complete.';
+
 CREATE FUNCTION flywheel.settle(max_blocks int) RETURNS void
     LANGUAGE plpgsql
 AS $$
 DECLARE
-    -- The newest block still fills up.
-    newest bigint := (SELECT flywheel.block_of(max(id)) FROM flywheel.traces);
+    complete_to bigint := flywheel.advance_horizon();
 BEGIN
     WITH touched AS (
         DELETE FROM flywheel.coverage_dirty RETURNING block
@@ -71,7 +91,7 @@ BEGIN
 
     INSERT INTO flywheel.coverage_ledger
     SELECT c.validator, c.block, c.steps, c.verdicts, c.dead_letters, c.filtered, c.sampled_out, c.not_requested, c.before, c.paused
-    FROM (SELECT u.* FROM flywheel.unsettled() u WHERE flywheel.block_of(u.lo) < newest ORDER BY u.lo
+    FROM (SELECT u.* FROM flywheel.unsettled() u WHERE u.hi < complete_to ORDER BY random()
           LIMIT max_blocks * (SELECT count(*) FROM flywheel.validators)) u
     CROSS JOIN LATERAL flywheel.count_answers(u.lo, u.hi, u.validator) c
     WHERE c.pending = 0 AND c.deferred = 0
@@ -80,4 +100,4 @@ END
 $$;
 
 COMMENT ON FUNCTION flywheel.settle(int) IS
-'Internal: counts blocks with nothing pending once and for all. A step that comes late, or a change, marks its block again.';
+'Internal: counts blocks with nothing pending once and for all. A change marks its block again; so does dispatch, for a step that was given an old id.';

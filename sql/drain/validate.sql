@@ -5,14 +5,15 @@ CREATE FUNCTION flywheel.lock_steps(version_id int, lo bigint, hi bigint) RETURN
 AS $$
     -- Two writers of the same verdict take turns, and each reads the step after its turn has come. So the verdict that
     -- stays is the one of the newest content, without a lock on any step.
-    SELECT pg_advisory_xact_lock(hashtextextended(format('flywheel.steps %s %s', version_id, b), 0))
-    FROM generate_series(flywheel.block_of(lo), flywheel.block_of(hi)) AS b ORDER BY b
+    -- In cells of the usual message, so that drains side by side do not wait for each other.
+    SELECT pg_advisory_xact_lock(hashtextextended(format('flywheel.steps %s %s', version_id, cell), 0))
+    FROM generate_series(lo >> 11, hi >> 11) AS cell ORDER BY cell
 $$;
 
 COMMENT ON FUNCTION flywheel.lock_steps(int, bigint, bigint) IS
 'Internal: until the end of the transaction, no other session writes verdicts of this version for these steps.';
 
-CREATE FUNCTION flywheel.store_outcomes(w flywheel.validator_versions, wanted text, guarded boolean) RETURNS bigint
+CREATE FUNCTION flywheel.store_outcomes(w flywheel.validator_versions, wanted text, careful boolean) RETURNS bigint
     LANGUAGE plpgsql
 AS $$
 DECLARE
@@ -23,23 +24,22 @@ BEGIN
                                         passed, score, reason, details, status, latency_ms)
          SELECT o.id, %s, o.created_at, o.pipeline, o.node, o.variant, (o.r).passed, (o.r).score, (o.r).reason, (o.r).details,
                 (o.r).status, (o.r).latency_ms
-         FROM (%s OFFSET 0) AS o (id, created_at, pipeline, node, variant, r)
-         ON CONFLICT DO NOTHING',
-        w.id, flywheel.outcomes_sql(w, wanted, guarded));
+         FROM (%s OFFSET 0) AS o (id, created_at, pipeline, node, variant, r) %s',
+        w.id, flywheel.outcomes_sql(w, wanted, careful), CASE WHEN careful THEN 'ON CONFLICT DO NOTHING' END);
     GET DIAGNOSTICS stored = ROW_COUNT;
     RETURN stored;
 END
 $$;
 
 COMMENT ON FUNCTION flywheel.store_outcomes(flywheel.validator_versions, text, boolean) IS
-'Internal: validates the wanted steps in one statement and stores the verdicts; returns how many.';
+'Internal: validates the wanted steps in one statement and stores the verdicts; returns how many. careful: one step''s exception is that step''s error, and a verdict that is there stays; slower.';
 
 CREATE FUNCTION flywheel.validate(w flywheel.validator_versions, lo bigint, hi bigint, changed boolean) RETURNS bigint
     LANGUAGE plpgsql
 AS $$
 DECLARE
     began  timestamptz := clock_timestamp();
-    wanted text;
+    wanted text := flywheel.wanted_sql(w, lo, hi, false);
     stored bigint;
     rest   bigint;
     middle bigint;
@@ -48,23 +48,20 @@ BEGIN
     IF changed THEN
         DELETE FROM flywheel.verdicts v WHERE v.version_id = w.id AND v.step_id BETWEEN lo AND hi;
     END IF;
-    wanted := flywheel.wanted_sql(w, lo, hi, false);
     BEGIN
         stored := flywheel.store_outcomes(w, wanted, false);
     EXCEPTION WHEN OTHERS OR assert_failure THEN
-        IF w.runs_in = 'sql' THEN
+        BEGIN
             stored := flywheel.store_outcomes(w, wanted, true);
-        ELSIF lo < hi THEN
-            -- The bridge answers for each step itself; what is left is a batch too large for one array.
+        EXCEPTION WHEN OTHERS OR assert_failure THEN
+            -- A function that is gone, or steps that together are too large for one array.
             middle := (SELECT t.id FROM flywheel.traces t WHERE t.id BETWEEN lo AND hi ORDER BY t.id
                        OFFSET (SELECT count(*) / 2 FROM flywheel.traces c WHERE c.id BETWEEN lo AND hi) LIMIT 1);
-            IF middle > lo THEN
+            IF w.runs_in = 'python' AND middle > lo THEN
                 RETURN flywheel.validate(w, lo, middle - 1, false) + flywheel.validate(w, middle, hi, false);
             END IF;
             stored := flywheel.store_error(w, wanted, SQLSTATE || ': ' || SQLERRM);
-        ELSE
-            stored := flywheel.store_error(w, wanted, SQLSTATE || ': ' || SQLERRM);
-        END IF;
+        END;
     END;
     IF w.runs_in = 'python' AND clock_timestamp() - began > interval '5 seconds' THEN
         EXECUTE 'SELECT min(t.id) FROM flywheel.traces t WHERE ' || wanted INTO rest;

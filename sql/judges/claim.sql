@@ -7,41 +7,53 @@ DECLARE
     content jsonb := to_jsonb(t);
 BEGIN
     RETURN hashtextextended((SELECT jsonb_agg(content -> f ORDER BY n)
-        FROM unnest(reads || '{pipeline,node,variant,created_at}'::text[]) WITH ORDINALITY AS u (f, n))::text, 0);
+        FROM unnest(reads || '{trace_id,pipeline,node,node_type,variant,created_at}'::text[]) WITH ORDINALITY AS u (f, n))::text, 0);
 END
 $$;
 
 COMMENT ON FUNCTION flywheel.content_hash(flywheel.traces, text[]) IS
-'Internal: hash of what a version reads of a step, to notice that it changed while a worker was at it.';
+'Internal: hash of what a version reads of a step and of what makes it eligible, to notice that it changed while a worker was at it.';
+
+CREATE FUNCTION flywheel.call_level(s flywheel.provider_state, per_minute int) RETURNS double precision
+    LANGUAGE sql VOLATILE
+    -- A token bucket that holds one second's worth: over all workers, since it lives here.
+    RETURN least(greatest(1, per_minute / 60.0),
+        coalesce(s.tokens + extract(epoch FROM clock_timestamp() - s.refilled_at) * per_minute / 60.0, 1));
+
+COMMENT ON FUNCTION flywheel.call_level(flywheel.provider_state, int) IS
+'Internal: calls that the rate limit allows right now.';
 
 CREATE FUNCTION flywheel.allowed_calls(provider text, wanted int) RETURNS int
     LANGUAGE plpgsql
 AS $$
 DECLARE
-    s       flywheel.provider_state;
-    per_min int := (SELECT p.requests_per_minute FROM flywheel.providers p WHERE p.name = provider);
-    level   double precision;
+    per_minute int := (SELECT p.requests_per_minute FROM flywheel.providers p WHERE p.name = provider);
+    s          flywheel.provider_state;
 BEGIN
-    IF per_min IS NULL THEN
-        RETURN (SELECT CASE WHEN coalesce(max(c.paused_until), '-infinity') > clock_timestamp() THEN 0 ELSE wanted END
-                FROM flywheel.provider_state c WHERE c.provider = allowed_calls.provider);
+    IF per_minute IS NOT NULL THEN
+        PERFORM FROM flywheel.provider_state c WHERE c.provider = allowed_calls.provider FOR UPDATE; -- workers take turns
     END IF;
-    SELECT * INTO s FROM flywheel.provider_state c WHERE c.provider = allowed_calls.provider FOR UPDATE;
-    IF s.paused_until > clock_timestamp() THEN
-        RETURN 0;
-    END IF;
-    -- A token bucket that holds one second's worth: over all workers, since it lives here.
-    level := least(greatest(1, per_min / 60.0),
-        coalesce(s.tokens + extract(epoch FROM clock_timestamp() - s.refilled_at) * per_min / 60.0, 1));
-    UPDATE flywheel.provider_state c
-    SET tokens = level - least(wanted, floor(level)), refilled_at = clock_timestamp()
-    WHERE c.provider = allowed_calls.provider;
-    RETURN least(wanted, floor(level));
+    SELECT * INTO s FROM flywheel.provider_state c WHERE c.provider = allowed_calls.provider;
+    RETURN CASE WHEN s.paused_until > clock_timestamp() THEN 0
+                WHEN per_minute IS NULL THEN wanted
+                ELSE least(wanted, floor(flywheel.call_level(s, per_minute))) END;
 END
 $$;
 
 COMMENT ON FUNCTION flywheel.allowed_calls(text, int) IS
 'Internal: how many of the wanted calls the provider may get now: none while it is paused, and no more than its rate limit.';
+
+CREATE FUNCTION flywheel.spend_calls(provider text, spent int) RETURNS void
+    LANGUAGE sql
+BEGIN ATOMIC
+    UPDATE flywheel.provider_state s
+    SET tokens = flywheel.call_level(s, p.requests_per_minute) - spent, refilled_at = clock_timestamp()
+    FROM flywheel.providers p
+    WHERE s.provider = spend_calls.provider AND p.name = s.provider AND p.requests_per_minute IS NOT NULL AND spent > 0;
+END;
+
+COMMENT ON FUNCTION flywheel.spend_calls(text, int) IS
+'Internal: takes calls out of the provider''s rate limit.';
 
 CREATE FUNCTION flywheel.claim_judgements(provider text, qty int, lease_seconds int) RETURNS TABLE (
     msg_id      bigint,
@@ -70,10 +82,17 @@ BEGIN
     END IF;
     claimed := ARRAY(SELECT c FROM flywheel.claim(queue, n, lease_seconds) c);
 
-    -- Nothing to do: the step is gone, or was answered meanwhile (two messages for one step).
+    -- Nothing to do: the step is gone or no longer eligible, or was answered meanwhile (two messages for one step).
     stale := ARRAY(
         SELECT c.msg_id FROM unnest(claimed) c
-        WHERE NOT EXISTS (SELECT FROM flywheel.traces t WHERE t.id = (c.message ->> 'step')::bigint)
+        WHERE NOT EXISTS (
+                SELECT FROM flywheel.traces t
+                JOIN flywheel.validator_versions w ON w.id = (c.message ->> 'version')::int
+                JOIN flywheel.activations a ON a.version_id = w.id
+                WHERE t.id = (c.message ->> 'step')::bigint AND t.id >= a.lo AND (a.hi IS NULL OR t.id <= a.hi)
+                  AND t.created_at >= a.since AND t.created_at < a.until
+                  AND (a.sample_rate >= 1 OR flywheel.sample_point(t.trace_id, w.validator) < a.sample_rate)
+                  AND flywheel.filter_matches(w, t.pipeline, t.node, t.node_type))
            OR EXISTS (SELECT FROM flywheel.verdicts v
                       WHERE v.step_id = (c.message ->> 'step')::bigint AND v.version_id = (c.message ->> 'version')::int)
         UNION
@@ -92,6 +111,7 @@ BEGIN
     JOIN flywheel.traces t ON t.id = (c.message ->> 'step')::bigint
     JOIN flywheel.validator_versions w ON w.id = (c.message ->> 'version')::int
     WHERE c.msg_id <> ALL (stale);
+    PERFORM flywheel.spend_calls(provider, cardinality(claimed) - cardinality(stale));
 END
 $$;
 
@@ -116,7 +136,7 @@ CREATE FUNCTION flywheel.extend_leases(queue text, msg_ids bigint[], lease_secon
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    PERFORM pgmq.set_vt(queue, msg_ids, lease_seconds);
+    PERFORM pgmq.set_vt(flywheel.own_queue(queue), msg_ids, lease_seconds);
 END
 $$;
 

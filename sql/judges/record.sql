@@ -1,11 +1,20 @@
 -- What the worker brings back: verdict and acknowledgement in one transaction.
 
+CREATE FUNCTION flywheel.await_records(version_id int) RETURNS void
+    LANGUAGE sql
+    RETURN pg_advisory_xact_lock(hashtextextended(format('flywheel.record %s', version_id), 0));
+
+COMMENT ON FUNCTION flywheel.await_records(int) IS
+'Internal: waits until judgements of this version that are being recorded are committed; later ones see what this transaction sees.';
+
 CREATE FUNCTION flywheel.record_judgements(provider text, results jsonb) RETURNS int
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     stored int;
 BEGIN
+    PERFORM pg_advisory_xact_lock_shared(hashtextextended(format('flywheel.record %s', k.version_id), 0))
+    FROM (SELECT DISTINCT r.version_id FROM jsonb_to_recordset(results) AS r (version_id int) ORDER BY 1) k;
     PERFORM flywheel.lock_steps(k.version_id, k.step_id, k.step_id)
     FROM (SELECT r.version_id, min(r.step_id) AS step_id FROM jsonb_to_recordset(results) AS r (step_id bigint, version_id int)
           GROUP BY r.version_id, flywheel.block_of(r.step_id) ORDER BY 1, 2) k;
@@ -35,7 +44,8 @@ BEGIN
     PERFORM flywheel.acknowledge('flywheel_judge_' || provider,
         ARRAY(SELECT r.msg_id FROM jsonb_to_recordset(results) AS r (msg_id bigint)));
     UPDATE flywheel.provider_state s SET paused_until = NULL, paused_reason = NULL, failures = 0
-    WHERE s.provider = record_judgements.provider AND s.failures > 0;
+    -- Not the pause of a provider that answers what it had begun before.
+    WHERE s.provider = record_judgements.provider AND s.failures > 0 AND s.paused_until <= clock_timestamp();
     RETURN stored;
 END
 $$;
@@ -90,14 +100,15 @@ AS $$
     UPDATE flywheel.provider_state s
     SET failures = CASE WHEN s.paused_until > clock_timestamp() THEN s.failures ELSE s.failures + 1 END,
         paused_until = greatest(s.paused_until, clock_timestamp() + make_interval(secs =>
-            coalesce(least(retry_after_seconds, 3600), least(300, 2 ^ least(s.failures, 9))))),
+            CASE WHEN retry_after_seconds IS NULL THEN least(300, 2 ^ least(s.failures, 9))
+                 ELSE least(retry_after_seconds, 3600) END)),
         paused_reason = left(reason, 500)
     WHERE s.provider = pause_provider.provider
     RETURNING paused_until
 $$;
 
 COMMENT ON FUNCTION flywheel.pause_provider(text, text, double precision) IS
-'For the worker: after a failure that is not a step''s fault, nobody calls the provider until the returned time: what it asked for (at most an hour), or 1 s doubling to 5 min. A success ends it.';
+'For the worker: after a failure that is not a step''s fault, nobody calls the provider until the returned time: what it asked for (at most an hour), or 1 s doubling to 5 min. The first success after it starts the count anew.';
 
 CREATE FUNCTION flywheel.give_back(provider text, msg_ids bigint[]) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp

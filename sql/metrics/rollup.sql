@@ -1,12 +1,14 @@
--- Counts by version, slice and hour, exact at every commit. Each statement on verdicts appends rows of differences,
--- so that writers never wait for one another; the drain merges them now and then. Readers sum.
+-- Counts by version, slice and time, exact at every commit. Each statement on verdicts appends rows of differences (grain
+-- delta), so that writers never wait for one another; the drain merges them into hours, days and all time now and then.
+-- Readers sum the grain that they want and the deltas.
 
 CREATE TABLE flywheel.metric_rollup (
+    grain             text NOT NULL DEFAULT 'delta' CHECK (grain IN ('delta', 'hour', 'day', 'all')),
+    bucket            timestamptz NOT NULL,
     version_id        int NOT NULL,
     pipeline          text NOT NULL,
     node              text,
     variant           text,
-    hour              timestamptz NOT NULL,
     n                 bigint NOT NULL,
     passed            bigint NOT NULL,
     failed            bigint NOT NULL,
@@ -22,13 +24,19 @@ CREATE TABLE flywheel.metric_rollup (
     cost_usd          numeric NOT NULL
 );
 
+CREATE UNIQUE INDEX metric_rollup_key
+    ON flywheel.metric_rollup (grain, bucket, version_id, pipeline, node, variant) NULLS NOT DISTINCT
+    WHERE grain <> 'delta';
+CREATE INDEX metric_rollup_delta ON flywheel.metric_rollup (bucket) WHERE grain = 'delta';
+
 COMMENT ON TABLE flywheel.metric_rollup IS
-'Verdicts counted by version, pipeline, node, variant and hour of the step. Several rows per key: sum them. Additive, also over shards. The views metrics, metrics_hourly and metrics_daily read it.';
+'Verdicts counted by version, pipeline, node, variant and time of the step: one complete count per grain, once the deltas are added to it. Additive, also over shards. Read the views metrics, metrics_hourly and metrics_daily.';
+COMMENT ON COLUMN flywheel.metric_rollup.grain IS 'hour, day or all; delta: counted, and not yet merged into these three.';
+COMMENT ON COLUMN flywheel.metric_rollup.bucket IS 'Start of the hour or day (UTC) of the step''s created_at; the hour for a delta, -infinity for all.';
 COMMENT ON COLUMN flywheel.metric_rollup.version_id IS 'flywheel.validator_versions.id.';
 COMMENT ON COLUMN flywheel.metric_rollup.pipeline IS 'Of the step.';
 COMMENT ON COLUMN flywheel.metric_rollup.node IS 'Of the step.';
 COMMENT ON COLUMN flywheel.metric_rollup.variant IS 'Of the step.';
-COMMENT ON COLUMN flywheel.metric_rollup.hour IS 'Start of the hour of the step''s created_at, UTC; of the day for steps older than five weeks.';
 COMMENT ON COLUMN flywheel.metric_rollup.n IS 'Verdicts, of any status.';
 COMMENT ON COLUMN flywheel.metric_rollup.passed IS 'passed is true.';
 COMMENT ON COLUMN flywheel.metric_rollup.failed IS 'passed is false.';
@@ -48,14 +56,14 @@ CREATE FUNCTION flywheel.count_added() RETURNS trigger
 AS $$
 BEGIN
     INSERT INTO flywheel.metric_rollup
-    SELECT c.version_id, c.pipeline, c.node, c.variant, date_trunc('hour', c.step_created_at, 'UTC'), count(*),
+    SELECT 'delta', date_trunc('hour', c.step_created_at, 'UTC'), c.version_id, c.pipeline, c.node, c.variant, count(*),
            count(*) FILTER (WHERE c.passed), count(*) FILTER (WHERE NOT c.passed),
            count(*) FILTER (WHERE c.status = 'abstained'), count(*) FILTER (WHERE c.status = 'error'),
            count(*) FILTER (WHERE c.status = 'timeout'), count(c.score), coalesce(sum(c.score), 0),
            count(c.latency_ms), coalesce(sum(c.latency_ms), 0), coalesce(sum(c.prompt_tokens), 0),
            coalesce(sum(c.completion_tokens), 0), coalesce(sum(c.cost_usd), 0)
     FROM added c
-    GROUP BY 1, 2, 3, 4, 5;
+    GROUP BY 2, 3, 4, 5, 6;
     RETURN NULL;
 END
 $$;
@@ -68,14 +76,14 @@ CREATE FUNCTION flywheel.count_removed() RETURNS trigger
 AS $$
 BEGIN
     INSERT INTO flywheel.metric_rollup
-    SELECT c.version_id, c.pipeline, c.node, c.variant, date_trunc('hour', c.step_created_at, 'UTC'), -count(*),
+    SELECT 'delta', date_trunc('hour', c.step_created_at, 'UTC'), c.version_id, c.pipeline, c.node, c.variant, -count(*),
            -count(*) FILTER (WHERE c.passed), -count(*) FILTER (WHERE NOT c.passed),
            -count(*) FILTER (WHERE c.status = 'abstained'), -count(*) FILTER (WHERE c.status = 'error'),
            -count(*) FILTER (WHERE c.status = 'timeout'), -count(c.score), -coalesce(sum(c.score), 0),
            -count(c.latency_ms), -coalesce(sum(c.latency_ms), 0), -coalesce(sum(c.prompt_tokens), 0),
            -coalesce(sum(c.completion_tokens), 0), -coalesce(sum(c.cost_usd), 0)
     FROM removed c
-    GROUP BY 1, 2, 3, 4, 5;
+    GROUP BY 2, 3, 4, 5, 6;
 
     INSERT INTO flywheel.coverage_dirty (block)
     SELECT DISTINCT flywheel.block_of(c.step_id) FROM removed c;
@@ -121,27 +129,29 @@ BEGIN
     IF NOT pg_try_advisory_xact_lock(hashtextextended('flywheel.merge_rollup', 0)) THEN
         RETURN;
     END IF;
-    WITH coarse AS (
-        -- Five weeks by the hour, then by the day: a year of history is a few thousand rows, not tens of thousands.
-        SELECT r.ctid AS row_id, r.version_id, r.pipeline, r.node, r.variant,
-               date_trunc(CASE WHEN r.hour < now() - interval '5 weeks' THEN 'day' ELSE 'hour' END, r.hour, 'UTC') AS bucket,
-               count(*) OVER (PARTITION BY r.version_id, r.pipeline, r.node, r.variant,
-                   date_trunc(CASE WHEN r.hour < now() - interval '5 weeks' THEN 'day' ELSE 'hour' END, r.hour, 'UTC')) AS copies
-        FROM flywheel.metric_rollup r
-    ), merged AS (
-        DELETE FROM flywheel.metric_rollup r USING coarse c
-        WHERE r.ctid = c.row_id AND c.copies > 1
-        RETURNING c.bucket, r.*
+    WITH merged AS (
+        DELETE FROM flywheel.metric_rollup r WHERE r.grain = 'delta' RETURNING r.*
     )
-    INSERT INTO flywheel.metric_rollup
-    SELECT m.version_id, m.pipeline, m.node, m.variant, m.bucket, sum(m.n), sum(m.passed), sum(m.failed), sum(m.abstained),
-           sum(m.errors), sum(m.timeouts), sum(m.scored), sum(m.score_sum), sum(m.timed), sum(m.latency_ms_sum),
-           sum(m.prompt_tokens), sum(m.completion_tokens), sum(m.cost_usd)
-    FROM merged m
-    GROUP BY 1, 2, 3, 4, 5
-    HAVING sum(m.n) <> 0;
+    INSERT INTO flywheel.metric_rollup AS r
+    SELECT g.grain, CASE g.grain WHEN 'all' THEN '-infinity' ELSE date_trunc(g.grain, m.bucket, 'UTC') END, m.version_id,
+           m.pipeline, m.node, m.variant, sum(m.n), sum(m.passed), sum(m.failed), sum(m.abstained), sum(m.errors),
+           sum(m.timeouts), sum(m.scored), sum(m.score_sum), sum(m.timed), sum(m.latency_ms_sum), sum(m.prompt_tokens),
+           sum(m.completion_tokens), sum(m.cost_usd)
+    FROM merged m CROSS JOIN (VALUES ('hour'), ('day'), ('all')) AS g (grain)
+    GROUP BY 1, 2, 3, 4, 5, 6
+    ON CONFLICT (grain, bucket, version_id, pipeline, node, variant) WHERE grain <> 'delta' DO UPDATE
+    SET n = r.n + excluded.n, passed = r.passed + excluded.passed, failed = r.failed + excluded.failed,
+        abstained = r.abstained + excluded.abstained, errors = r.errors + excluded.errors,
+        timeouts = r.timeouts + excluded.timeouts, scored = r.scored + excluded.scored,
+        score_sum = r.score_sum + excluded.score_sum, timed = r.timed + excluded.timed,
+        latency_ms_sum = r.latency_ms_sum + excluded.latency_ms_sum,
+        prompt_tokens = r.prompt_tokens + excluded.prompt_tokens,
+        completion_tokens = r.completion_tokens + excluded.completion_tokens, cost_usd = r.cost_usd + excluded.cost_usd;
 END
 $$;
 
 COMMENT ON FUNCTION flywheel.merge_rollup() IS
-'Merges the rows of flywheel.metric_rollup by key. Changes no sum. The drain calls it every few seconds.';
+'Adds the deltas of flywheel.metric_rollup to its hours, days and all time. Changes no sum that a reader sees. The drain calls it every few seconds.';
+
+COMMENT ON INDEX flywheel.metric_rollup_key IS 'One row per grain, time, version and slice.';
+COMMENT ON INDEX flywheel.metric_rollup_delta IS 'The deltas, among many hours.';

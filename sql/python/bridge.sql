@@ -39,6 +39,23 @@ $$;
 COMMENT ON FUNCTION flywheel.py_validate(text, text, text[], double precision, double precision) IS
 'Runs the Python validator on a batch of steps. columns: one row per column that it reads, one element per step, as text. Budgets in CPU seconds: a step that uses up to twice its own is a timeout; the batch ends early after its own, with fewer outcomes than steps.';
 
+CREATE FUNCTION flywheel.py_sync() RETURNS void
+    LANGUAGE plpython3u SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+if "flywheel_synced" in GD: # once per backend
+    return
+import json, sys
+path = plpy.execute("SELECT flywheel.py_path() AS path")[0]["path"]
+if path not in sys.path:
+    sys.path.insert(0, path)
+from pyvalidators import catalog
+plpy.execute(plpy.prepare("SELECT flywheel.sync_python_validators($1)", ["jsonb"]), [json.dumps(catalog())])
+GD["flywheel_synced"] = True
+$$;
+
+COMMENT ON FUNCTION flywheel.py_sync() IS
+'Brings flywheel.python_validators up to date with the package on the server, once per session: a changed validator is a new version. A session that began before the package changed keeps the old code: restart workers after an update.';
+
 CREATE FUNCTION flywheel.py_check_config(name text, config text) RETURNS void
     LANGUAGE plpython3u
 AS $$
@@ -55,3 +72,5 @@ $$;
 
 COMMENT ON FUNCTION flywheel.py_check_config(text, text) IS
 'Raises when the config is not one that the Python validator takes, such as a regular expression that does not compile.';
+
+SELECT flywheel.apply_grants();

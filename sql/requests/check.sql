@@ -18,7 +18,7 @@ CREATE FUNCTION flywheel."check"(
     details   jsonb,
     status    text
 )
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql -- with the caller's rights: else who may register a function could have it run as the owner
 AS $$
 DECLARE
     t flywheel.traces;
@@ -39,13 +39,17 @@ BEGIN
         WHERE d.enabled AND v.runs_in <> 'judge' AND flywheel.filter_matches(v, t.pipeline, t.node, t.node_type)
         ORDER BY d.name
     LOOP
-        IF w.runs_in = 'sql' THEN
-            r := flywheel.try_call(t, flywheel.call_sql(w));
-        ELSIF flywheel.has_python() THEN
-            r := flywheel.try_python(t, w);
-        ELSE
-            r := ROW(NULL, NULL, 'Python validators run in the worker: this database has no plpython3u', NULL, 'abstained', NULL)::flywheel.outcome;
-        END IF;
+        BEGIN
+            IF w.runs_in = 'sql' THEN
+                r := flywheel.try_call(t, flywheel.call_sql(w));
+            ELSIF flywheel.has_python() THEN
+                r := flywheel.try_python(t, w);
+            ELSE
+                r := ROW(NULL, NULL, 'Python validators run in the worker: this database has no plpython3u', NULL, 'abstained', NULL)::flywheel.outcome;
+            END IF;
+        EXCEPTION WHEN OTHERS THEN -- the function is gone, for example: the guard still answers for the others
+            r := ROW(NULL, NULL, left(SQLSTATE || ': ' || SQLERRM, 1000), NULL, 'error', NULL)::flywheel.outcome;
+        END;
         validator := w.validator;
         version := w.version;
         passed := r.passed;
@@ -59,7 +63,7 @@ END
 $$;
 
 COMMENT ON FUNCTION flywheel."check"(text, text, text, text, text, text, jsonb, jsonb) IS
-'Runs the enabled code validators that match pipeline, node and node_type on this input and output, now, and stores nothing: one row per validator. Judges and sampling do not take part. Where Python validators cannot run in the database they abstain.';
+'Runs the enabled code validators that match pipeline, node and node_type on this input and output, now, and stores nothing: one row per validator. Validators written in SQL run with the caller''s rights. Judges and sampling do not take part. Where Python validators cannot run in the database they abstain.';
 
 CREATE FUNCTION flywheel.try_python(t flywheel.traces, w flywheel.validator_versions) RETURNS flywheel.outcome
     LANGUAGE plpgsql

@@ -3,7 +3,7 @@
 CREATE FUNCTION flywheel.request(
     name text, kind text, since timestamptz, until timestamptz, sample double precision
 ) RETURNS bigint
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SET jit = off
 AS $$
 DECLARE
     d       flywheel.validators;
@@ -29,8 +29,9 @@ BEGIN
     PERFORM flywheel.recount(d.name, lo, hi);
 
     -- In pieces, so that no dispatch is long.
-    INSERT INTO flywheel.inbox (lo, hi, n, version_id)
-    SELECT min(p.id), max(p.id), count(*), d.version_id
+    INSERT INTO flywheel.inbox (lo, hi, n, ids, version_id)
+    SELECT min(p.id), max(p.id), count(*),
+           CASE WHEN count(*) <= max(p.id) - min(p.id) THEN range_agg(int8range(p.id, p.id, '[]')) END, d.version_id
     FROM (SELECT t.id, row_number() OVER (ORDER BY t.id) / 100000 AS piece FROM flywheel.traces t WHERE t.id BETWEEN lo AND hi) p
     GROUP BY p.piece;
 
@@ -46,8 +47,7 @@ COMMENT ON FUNCTION flywheel.request(text, text, timestamptz, timestamptz, doubl
 
 CREATE FUNCTION flywheel.backfill(name text, since timestamptz DEFAULT NULL, until timestamptz DEFAULT NULL) RETURNS bigint
     LANGUAGE sql
-    RETURN flywheel.request(name, 'backfill', since, until,
-                            (SELECT d.sample_rate FROM flywheel.validators d WHERE d.name = backfill.name));
+    RETURN flywheel.request(name, 'backfill', since, until, (flywheel.known_validator(name)).sample_rate);
 
 COMMENT ON FUNCTION flywheel.backfill(text, timestamptz, timestamptz) IS
 'Validates steps that are already there (since <= created_at < until; NULL: no bound) with the current version, at the validator''s sample rate; steps with a verdict of this version are left alone. Returns the number of steps now waiting for it.';

@@ -4,19 +4,13 @@
 CREATE FUNCTION flywheel.enqueue_inserted() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    lo bigint;
-    hi bigint;
-    n  bigint;
 BEGIN
-    SELECT min(i.id), max(i.id), count(*) INTO lo, hi, n FROM inserted i;
-    IF n = 0 THEN
-        RETURN NULL; -- a statement of no rows fires the trigger, too
-    ELSIF n = hi - lo + 1 THEN
-        INSERT INTO flywheel.inbox (lo, hi, n) VALUES (lo, hi, n);
-    ELSE
+    -- One statement for the usual case: each costs 1 to 2 µs.
+    INSERT INTO flywheel.inbox (lo, hi, n)
+    SELECT min(i.id), max(i.id), count(*) FROM inserted i HAVING count(*) - 1 = max(i.id) - min(i.id);
+    IF NOT FOUND THEN -- writers interleave, or there was no row: a statement of no rows fires the trigger, too
         INSERT INTO flywheel.inbox (lo, hi, n, ids)
-        SELECT lo, hi, n, range_agg(int8range(i.id, i.id, '[]')) FROM inserted i;
+        SELECT min(i.id), max(i.id), count(*), range_agg(int8range(i.id, i.id, '[]')) FROM inserted i HAVING count(*) > 0;
     END IF;
     RETURN NULL;
 END
@@ -28,7 +22,11 @@ COMMENT ON FUNCTION flywheel.enqueue_inserted() IS
 CREATE TRIGGER enqueue_inserted
     AFTER INSERT ON flywheel.traces
     REFERENCING NEW TABLE AS inserted
-    FOR EACH STATEMENT EXECUTE FUNCTION flywheel.enqueue_inserted();
+    FOR EACH STATEMENT
+    -- Not while pg_dump's output is loaded, which has this off: the dump holds the inbox and the queues, too, and a
+    -- judgement would be asked for twice. Whoever else has it off is found by the sweep.
+    WHEN (current_setting('check_function_bodies')::boolean)
+    EXECUTE FUNCTION flywheel.enqueue_inserted();
 
 COMMENT ON TRIGGER enqueue_inserted ON flywheel.traces IS
 'Enqueues new steps. Rows it does not see (session_replication_role, logical replication) are found by the sweep.';

@@ -96,14 +96,18 @@ CREATE FUNCTION flywheel.truncate_results() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    TRUNCATE flywheel.verdicts, flywheel.dead_letters, flywheel.deferrals, flywheel.inbox,
-        flywheel.coverage_ledger, flywheel.coverage_dirty;
+    -- That of verdicts empties metric_rollup and coverage_ledger.
+    TRUNCATE flywheel.verdicts, flywheel.dead_letters, flywheel.deferrals, flywheel.inbox, flywheel.coverage_dirty;
+    -- RESTART IDENTITY gives out the ids again: what applied to the old steps must not apply to the new ones.
+    DELETE FROM flywheel.activations;
+    PERFORM flywheel.move_live(d.name) FROM flywheel.validators d;
+    UPDATE flywheel.coverage_horizon SET complete_to = 0, mark_id = 0, mark_xid = '0'; -- ids may start again
     RETURN NULL;
 END
 $$;
 
 COMMENT ON FUNCTION flywheel.truncate_results() IS
-'Trigger: TRUNCATE of traces empties what was derived from them. Queued messages find no step and are dropped.';
+'Trigger: TRUNCATE of traces empties what was derived from them, and starts every validator from the next step. Queued messages find no step and are dropped.';
 
 CREATE TRIGGER enqueue_updated
     AFTER UPDATE ON flywheel.traces

@@ -23,12 +23,12 @@ DECLARE
 BEGIN
     IF EXISTS (
         SELECT FROM flywheel.validators d JOIN flywheel.validator_versions c ON c.id = d.version_id
-        WHERE d.enabled AND flywheel.fingerprint_of(c.runs_in, c.function) <> c.fingerprint
+        WHERE flywheel.fingerprint_of(c.runs_in, c.function) <> c.fingerprint
     ) THEN
         PERFORM flywheel.lock_registry();
         FOR w IN
             SELECT c.* FROM flywheel.validators d JOIN flywheel.validator_versions c ON c.id = d.version_id
-            WHERE d.enabled AND flywheel.fingerprint_of(c.runs_in, c.function) <> c.fingerprint
+            WHERE flywheel.fingerprint_of(c.runs_in, c.function) <> c.fingerprint
         LOOP
             w.fingerprint := flywheel.fingerprint_of(w.runs_in, w.function);
             PERFORM flywheel.add_version(w);
@@ -39,3 +39,35 @@ $$;
 
 COMMENT ON FUNCTION flywheel.follow_replaced_functions() IS
 'Makes a new version of each validator whose function was replaced. The drain calls it.';
+
+CREATE FUNCTION flywheel.hand_over(old_id int, lo bigint, hi bigint) RETURNS boolean
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    old flywheel.validator_versions := (SELECT w FROM flywheel.validator_versions w WHERE w.id = old_id);
+    new flywheel.validator_versions;
+BEGIN
+    IF flywheel.fingerprint_of(old.runs_in, old.function) IS NOT DISTINCT FROM old.fingerprint THEN
+        RETURN false;
+    END IF;
+    PERFORM flywheel.lock_registry();
+    PERFORM flywheel.follow_replaced_functions();
+    SELECT w.* INTO new FROM flywheel.validator_versions w
+    WHERE w.validator = old.validator AND w.id > old.id AND w.function = old.function
+      AND w.fingerprint = flywheel.fingerprint_of(w.runs_in, w.function)
+    ORDER BY w.id DESC LIMIT 1;
+    IF new.id IS NULL THEN
+        RETURN false; -- the function is gone for good: its steps get the error that says so
+    END IF;
+    INSERT INTO flywheel.activations (version_id, kind, lo, hi, since, until, sample_rate)
+    SELECT new.id, 'backfill', greatest(a.lo, hand_over.lo), least(coalesce(a.hi, hand_over.hi), hand_over.hi), a.since, a.until, a.sample_rate
+    FROM flywheel.activations a
+    WHERE a.version_id = old.id AND a.lo <= hand_over.hi AND (a.hi IS NULL OR a.hi >= hand_over.lo);
+    PERFORM flywheel.recount(old.validator, lo, hi);
+    INSERT INTO flywheel.inbox (lo, hi, n, version_id) VALUES (lo, hi, hi - lo + 1, new.id);
+    RETURN true;
+END
+$$;
+
+COMMENT ON FUNCTION flywheel.hand_over(int, bigint, bigint) IS
+'Internal: steps that waited for a version whose function was replaced meanwhile go to the new version, since nobody can run the old one any more. False when there is nothing to hand over.';

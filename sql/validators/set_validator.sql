@@ -31,9 +31,7 @@ BEGIN
         UPDATE flywheel.validators v
         SET enabled = change_activation.enabled, sample_rate = change_activation.sample_rate, mode = change_activation.mode
         WHERE v.name = d.name;
-        PERFORM flywheel.close_live(d.name);
-        PERFORM flywheel.open_live(d.name);
-        PERFORM flywheel.recount(d.name, flywheel.next_step_id());
+        PERFORM flywheel.move_live(d.name);
     END IF;
 END
 $$;

@@ -1,28 +1,27 @@
 -- Making a version, and moving the live activation to it.
 
-CREATE FUNCTION flywheel.close_live(validator text) RETURNS void
-    LANGUAGE sql
-BEGIN ATOMIC
-    UPDATE flywheel.activations a
-    SET hi = flywheel.next_step_id() - 1
+CREATE FUNCTION flywheel.move_live(validator text) RETURNS void
+    LANGUAGE plpgsql
+AS $$
+DECLARE
+    next_id bigint := flywheel.next_step_id(); -- once: writers draw ids meanwhile, and none may fall in between
+BEGIN
+    UPDATE flywheel.activations a SET hi = next_id - 1
     FROM flywheel.validator_versions w
-    WHERE w.validator = close_live.validator AND a.version_id = w.id AND a.hi IS NULL;
-END;
+    WHERE w.validator = move_live.validator AND a.version_id = w.id AND a.hi IS NULL;
 
-COMMENT ON FUNCTION flywheel.close_live(text) IS
-'Internal: ends the live activation of a validator with the newest step.';
-
-CREATE FUNCTION flywheel.open_live(validator text) RETURNS void
-    LANGUAGE sql
-BEGIN ATOMIC
-    INSERT INTO flywheel.activations (version_id, kind, lo, sample_rate)
-    SELECT d.version_id, 'live', flywheel.next_step_id(), d.sample_rate
+    -- An empty one where the validator takes no steps: it tells what came before from what was passed over.
+    INSERT INTO flywheel.activations (version_id, kind, lo, hi, sample_rate)
+    SELECT d.version_id, 'live', next_id, CASE WHEN d.enabled AND d.mode = 'eager' THEN NULL ELSE next_id - 1 END, d.sample_rate
     FROM flywheel.validators d
-    WHERE d.name = open_live.validator AND d.enabled AND d.mode = 'eager';
-END;
+    WHERE d.name = move_live.validator;
 
-COMMENT ON FUNCTION flywheel.open_live(text) IS
-'Internal: lets the current version of an enabled, eager validator take steps from the next one on.';
+    PERFORM flywheel.recount(validator, next_id);
+END
+$$;
+
+COMMENT ON FUNCTION flywheel.move_live(text) IS
+'Internal: ends the live activation of a validator with the newest step and lets its current version, if enabled and eager, take steps from the next one on. The caller holds the registry lock.';
 
 CREATE FUNCTION flywheel.add_version(w flywheel.validator_versions) RETURNS int
     LANGUAGE plpgsql
@@ -38,9 +37,7 @@ BEGIN
     RETURNING id INTO new_id;
 
     UPDATE flywheel.validators SET version_id = new_id WHERE name = w.validator;
-    PERFORM flywheel.close_live(w.validator);
-    PERFORM flywheel.open_live(w.validator);
-    PERFORM flywheel.recount(w.validator, flywheel.next_step_id());
+    PERFORM flywheel.move_live(w.validator);
     RETURN new_id;
 END
 $$;
