@@ -65,7 +65,7 @@ def result_of(returned: object) -> Result:
 
 
 def result_of_exception(error: BaseException, source: str) -> Result:
-    """Status error: type, message, and the innermost line of the file `source` that took part."""
+    """Type, message, and the innermost line of `source` that took part. Status timeout for TimeoutError, else error."""
     try:
         text = f"{type(error).__name__}: {error}"
     except Exception:  # its __str__ is broken, too
@@ -73,15 +73,16 @@ def result_of_exception(error: BaseException, source: str) -> Result:
     frames = traceback.walk_tb(error.__traceback__)
     lines = [line for frame, line in frames if frame.f_code.co_filename == source]
     where = f" ({source.rpartition('/')[2]}:{lines[-1]})" if lines else ""
-    return _error(text[: MAX_REASON - len(where)] + where)
+    status = "timeout" if isinstance(error, TimeoutError) else "error"
+    return _error(text[: MAX_REASON - len(where)] + where, status)
 
 
 def _misfit(returned: object) -> Result:
     return _error(f"returned {short_repr(returned)}, {EXPECTED}")
 
 
-def _error(reason: str) -> Result:
-    return None, None, _storable(reason[:MAX_REASON]), None, "error"
+def _error(reason: str, status: str = "error") -> Result:
+    return None, None, _storable(reason[:MAX_REASON]), None, status
 
 
 def _storable(text: str) -> str:

@@ -74,7 +74,7 @@ def test_several_loops_in_one_batch_are_told_apart(loops):
 
 @pytest.mark.parametrize(
     ("pattern", "output"),
-    [(r"(a+)+$", "a" * 60 + "!"), (r"(\w+\s?)*$", "word " * 30 + "!"), (r"(x|xx)+y", "x" * 90)],
+    [(r"(x|xx)+y", "x" * 90), (r"x+y", "x" * 3_000_000)],
 )
 def test_a_catastrophic_pattern_is_stopped(pattern, output):
     results = batch.run("matches", {"pattern": pattern}, [["!", output, "!"]], BUDGET)

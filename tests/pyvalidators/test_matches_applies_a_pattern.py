@@ -31,7 +31,7 @@ def test_the_pattern_decides(verdict, output, config, passed, reason, details):
     assert verdict("matches", config, output) == (passed, None, reason, details, "ok")
 
 
-@pytest.mark.parametrize("pattern", ["(", "[", "*a", "(?P<a>x)(?P<a>y)"])
+@pytest.mark.parametrize("pattern", ["(", "[", "*a"])
 def test_a_pattern_that_does_not_compile_is_refused(pattern):
-    with pytest.raises(ConfigError, match="is not a Python regular expression"):
+    with pytest.raises(ConfigError, match="is not a regular expression"):
         get("matches").check_config({"pattern": pattern})
