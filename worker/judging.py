@@ -8,16 +8,14 @@ import asyncio
 import json
 import logging
 import random
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import psycopg
-from psycopg.rows import class_row, dict_row
-from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
+from .database import ONCE_PATIENCE_S, Database, outlast
 from .prompt import ANSWER_SCHEMA, Judge, Step, Unreadable, prompt_hash, read_answer, render
 from .provider import Failure, Provider, ProviderConfig
 
@@ -27,7 +25,7 @@ LEASE_S = 60
 MAX_TIMEOUTS = 3
 MAX_DELIVERIES = 5
 IDLE_S = 0.2
-DATABASE_AWAY = (psycopg.OperationalError, PoolTimeout)
+MAX_BATCH = 500
 
 
 @dataclass(slots=True)
@@ -46,10 +44,10 @@ class Job:
     expected: str | None
     context: object
     content: int
-    messages: list[dict[str, str]] = field(default_factory=list)
-    hash: bytes = b""
+    messages: list[dict[str, str]] = field(init=False)
+    hash: bytes = field(init=False)
 
-    def render(self) -> None:
+    def __post_init__(self) -> None:
         judge = Judge(self.rubric, self.model, self.temperature)
         self.messages = render(judge, Step(self.input, self.output, self.expected, self.context))
         self.hash = prompt_hash(judge, self.messages)
@@ -59,153 +57,157 @@ class Job:
         """What is paid for once: this prompt, for this version."""
         return self.version_id, self.hash
 
-    def result(self, **fields: Any) -> dict[str, Any]:
-        return {"msg_id": self.msg_id, "step_id": self.step_id, "version_id": self.version_id, **fields}
+
+@dataclass(slots=True)
+class Question:
+    """A prompt that is asked once, and the jobs that wait for its answer, the one that pays first."""
+
+    jobs: list[Job]
+    answer: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PaidAnswer:
+    """A row of flywheel.paid_answers."""
+
+    version_id: int
+    prompt_hash: bytes
+    passed: bool | None
+    score: float | None
+    reason: str | None
 
 
 @dataclass(slots=True)
 class Outcome:
-    """What became of a job: exactly one of these is set."""
+    """What becomes of a job. data: what the database is told about it; failure: why a provider has to rest."""
 
     job: Job
-    verdict: dict[str, Any] | None = None
-    defer: dict[str, Any] | None = None
-    bury: dict[str, Any] | None = None
-    give_back: bool = False
+    kind: Literal["verdict", "defer", "bury", "give_back"]
+    data: dict[str, Any] = field(default_factory=dict)
+    failure: Failure | None = None
+
+    def row(self) -> dict[str, Any]:
+        job = self.job
+        return {"msg_id": job.msg_id, "step_id": job.step_id, "version_id": job.version_id, **self.data}
 
 
 class Judging:
     """Runs until `stop()`; with once=True until the queue has nothing that can be asked now."""
 
-    def __init__(self, pool: AsyncConnectionPool, config: ProviderConfig, once: bool = False) -> None:
-        self.pool = pool
+    def __init__(self, db: Database, config: ProviderConfig, once: bool = False) -> None:
+        self.db = db
         self.config = config
         self.once = once
         self.judged = 0
-        self._stopping = asyncio.Event()
-        self._held: dict[int, Job] = {}  # leased and not yet brought back
-        self._asked: dict[tuple[int, bytes], asyncio.Future[dict[str, Any]]] = {}
-        self._jobs: asyncio.Queue[Job] = asyncio.Queue()
+        self.stopping = asyncio.Event()
+        self._patience_s = ONCE_PATIENCE_S if once else None
+        self._held: set[int] = set()  # messages that are leased and not yet brought back
+        self._questions: dict[tuple[int, bytes], Question] = {}  # until the answer is in the database
+        self._ready: asyncio.Queue[Question] = asyncio.Queue()
         self._outcomes: asyncio.Queue[Outcome] = asyncio.Queue()
-        self._room = asyncio.Event()
+        self._moved = asyncio.Event()  # a question was taken, or outcomes were stored
+        self._writing = asyncio.Lock()  # so that no lease is extended that was just given back
 
     def stop(self) -> None:
-        """Claim nothing more; what is in flight is finished."""
-        self._stopping.set()
-        self._room.set()
+        """Claims nothing more, gives back what is not yet asked; what is in flight is finished."""
+        self.stopping.set()
+        self._moved.set()
 
-    async def run(self, grace_s: float = 30.0) -> None:
-        """Raises Failure when the provider cannot be used at all (no key, bad URL)."""
+    async def run(self) -> None:
+        """Raises Failure when the provider cannot be used (no key, bad URL). Cancelled: gives back what it holds."""
         provider = Provider(self.config)
-        loops = [asyncio.create_task(self._slot(provider)) for _ in range(self.config.max_in_flight)]
-        loops += [asyncio.create_task(self._bring_back()), asyncio.create_task(self._keep_leases())]
         try:
-            await self._claim()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(None if self.once and not self._stopping.is_set() else grace_s):
-                    while self._held:
-                        await asyncio.sleep(0.01)
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(self._slot(provider)) for _ in range(self.config.max_in_flight)]
+                tasks += [group.create_task(self._record()), group.create_task(self._keep_leases())]
+                await self._claim()
+                self._give_back_ready()
+                while self._held:
+                    self._moved.clear()
+                    await self._moved.wait()
+                for task in tasks:
+                    task.cancel()
         finally:
-            for task in loops:
-                task.cancel()
-            await asyncio.gather(*loops, return_exceptions=True)
             if self._held:
-                with suppress(*DATABASE_AWAY):
-                    await self._call("SELECT flywheel.give_back(%s, %s)", self.config.name, list(self._held))
+                with suppress(psycopg.Error):
+                    await self.db.value("SELECT flywheel.give_back(%s, %s)", self.config.name, list(self._held))
             await provider.close()
 
-    async def _call(self, statement: str, *arguments: object) -> Any:
-        async with self.pool.connection() as conn:
-            row = await (await conn.execute(statement, arguments)).fetchone()
-            return row[0] if row else None
-
     async def _claim(self) -> None:
-        """Keeps half as many jobs ready as can be in flight, so that no slot waits for the database."""
+        """Keeps half as many questions ready as can be in flight, so that no slot waits for the database."""
         ready = max(4, self.config.max_in_flight // 2)
-        while not self._stopping.is_set():
-            self._room.clear()
-            room = ready - self._jobs.qsize()
+        claim = "SELECT * FROM flywheel.claim_judgements(%s, %s, %s)"
+        while not self.stopping.is_set():
+            self._moved.clear()
+            room = ready - self._ready.qsize()
             if room < (ready + 1) // 2:
-                await self._room.wait()
+                await self._moved.wait()
                 continue
-            lease = partial(self._leased, room)
-            jobs = await (lease() if self.once else _until_database_is_back(lease))
-            for job in jobs:
-                self._held[job.msg_id] = job
-                self._jobs.put_nowait(job)
-            if not jobs:
+            lease = partial(self.db.rows, Job, claim, self.config.name, room, LEASE_S)
+            jobs = await outlast(lease, self.stopping, self._patience_s)
+            if jobs:
+                await self._take(jobs)
+            else:
                 if self.once and not self._held and not await self._waiting():
                     return
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._stopping.wait(), IDLE_S * random.uniform(0.5, 1))
+                    await asyncio.wait_for(self.stopping.wait(), IDLE_S * random.uniform(0.5, 1))
 
-    async def _waiting(self) -> bool:
-        return await self._call("SELECT flywheel.judgements_waiting(%s)", self.config.name)
+    async def _waiting(self) -> bool | None:
+        waiting = partial(self.db.value, "SELECT flywheel.judgements_waiting(%s)", self.config.name)
+        return await outlast(waiting, self.stopping, self._patience_s)
 
-    async def _leased(self, room: int) -> list[Job]:
-        async with self.pool.connection() as conn:
-            cursor = conn.cursor(row_factory=class_row(Job))
-            claim = "SELECT * FROM flywheel.claim_judgements(%s, %s, %s)"
-            jobs = await (await cursor.execute(claim, (self.config.name, room, LEASE_S))).fetchall()
-            for job in jobs:
-                job.render()
-            paid = "SELECT * FROM flywheel.paid_answers(%s, %s)"
-            keys = ([job.version_id for job in jobs], [job.hash for job in jobs])
-            known = {}
-            if jobs:
-                cursor = conn.cursor(row_factory=dict_row)
-                rows = await (await cursor.execute(paid, keys)).fetchall()
-                known = {(row["version_id"], row["prompt_hash"]): row for row in rows}
-        fresh = []
+    async def _take(self, jobs: list[Job]) -> None:
+        new: list[Question] = []
         for job in jobs:
-            if job.prompt in known:
-                self._held[job.msg_id] = job
-                self._outcomes.put_nowait(Outcome(job, verdict=_reused(job, known[job.prompt])))
+            self._held.add(job.msg_id)
+            if job.attempt > MAX_DELIVERIES:
+                self._bury(job, job.attempt - 1, f"its worker was lost {job.attempt - 1} times")
+            elif question := self._questions.get(job.prompt):
+                question.jobs.append(job)
+                if question.answer:
+                    self._reuse(job, question.answer)
             else:
-                fresh.append(job)
-        return fresh
+                new.append(Question([job]))
+                self._questions[job.prompt] = new[-1]
+
+        if not new:
+            return
+        # Looked up after they are in _questions: a question leaves there when its answer is in the database.
+        prompts = [question.jobs[0].prompt for question in new]
+        paid = "SELECT * FROM flywheel.paid_answers(%s, %s)"
+        look_up = partial(self.db.rows, PaidAnswer, paid, [p[0] for p in prompts], [p[1] for p in prompts])
+        rows = await outlast(look_up, self.stopping, self._patience_s) or []
+        known = {(row.version_id, row.prompt_hash): row for row in rows}
+        for question, prompt in zip(new, prompts, strict=True):
+            if row := known.get(prompt):
+                question.answer = {"status": "ok", "passed": row.passed, "score": row.score, "reason": row.reason}
+                for job in question.jobs:
+                    self._reuse(job, question.answer)
+            else:
+                self._ready.put_nowait(question)
 
     async def _slot(self, provider: Provider) -> None:
+        """Asks one question after the other."""
         while True:
-            job = await self._jobs.get()
-            self._room.set()
-            if job.attempt > MAX_DELIVERIES:
-                lost = f"its worker was lost {job.attempt - 1} times"
-                outcome = Outcome(job, bury=job.result(attempts=job.attempt - 1, error=lost))
+            question = await self._ready.get()
+            self._moved.set()
+            try:
+                answer, paid = await self._ask(provider, question.jobs[0])
+            except Failure as failure:
+                self._fail(question, failure)
+            except Exception as bug:
+                log.exception("judgement failed")
+                del self._questions[question.jobs[0].prompt]
+                for job in question.jobs:
+                    self._bury(job, job.attempt, f"{type(bug).__name__}: {bug}")
             else:
-                try:
-                    outcome = Outcome(job, verdict=await self._judge(provider, job))
-                except Failure as failure:
-                    outcome = await self._failed(job, failure)
-            self._outcomes.put_nowait(outcome)
+                self._answer(question, answer, paid)
 
-    async def _judge(self, provider: Provider, job: Job) -> dict[str, Any]:
-        """Asks, or waits for the one who is asking the same."""
-        asked = self._asked.get(job.prompt)
-        if asked is not None:
-            return _reused(job, await asyncio.shield(asked))
-        asked = self._asked[job.prompt] = asyncio.get_running_loop().create_future()
-        failure = Failure("provider", "the worker stopped")
-        try:
-            verdict = await self._ask(provider, job)
-            failure = None if verdict["status"] == "ok" else Failure("step", verdict["reason"])
-            return verdict
-        except Failure as problem:
-            failure = problem
-            raise
-        finally:
-            if failure is None:
-                asked.set_result(verdict)  # forgotten when it is in the database: see _bring_back
-            else:
-                del self._asked[job.prompt]
-                asked.set_exception(failure)
-                asked.exception()  # retrieved here, because perhaps nobody else waits for it
-
-    async def _ask(self, provider: Provider, job: Job) -> dict[str, Any]:
+    async def _ask(self, provider: Provider, job: Job) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The answer, and what was paid for it."""
         reply = await provider.complete(job.messages, job.model, job.temperature, ANSWER_SCHEMA)
         paid = {
-            "content": job.content,
-            "prompt_hash": job.hash.hex(),
             "latency_ms": reply.latency_ms,
             "prompt_tokens": reply.prompt_tokens,
             "completion_tokens": reply.completion_tokens,
@@ -213,85 +215,111 @@ class Judging:
         try:
             answer = read_answer(reply.text)
         except Unreadable as problem:
-            return job.result(status="error", passed=None, score=None, reason=_storable(str(problem)), **paid)
-        return job.result(status="ok", passed=answer.passed, score=answer.score, reason=answer.reason, **paid)
+            return {"status": "error", "reason": str(problem)}, paid
+        return {"status": "ok", "passed": answer.passed, "score": answer.score, "reason": answer.reason}, paid
 
-    async def _failed(self, job: Job, failure: Failure) -> Outcome:
+    def _answer(self, question: Question, answer: dict[str, Any], paid: dict[str, Any]) -> None:
+        question.answer = answer
+        self._verdict(question.jobs[0], **answer, **paid)
+        for job in question.jobs[1:]:
+            self._reuse(job, answer)
+
+    def _reuse(self, job: Job, answer: dict[str, Any]) -> None:
+        self._verdict(job, **answer, details={"reused": True}, prompt_tokens=0, completion_tokens=0)
+
+    def _fail(self, question: Question, failure: Failure) -> None:
+        if failure.kind == "step":
+            self._answer(question, {"status": "error", "reason": failure.message}, {})
+            return
+        del self._questions[question.jobs[0].prompt]
+        for job in question.jobs:
+            if failure.kind == "provider":
+                self._outcomes.put_nowait(Outcome(job, "give_back", failure=failure))
+            elif job.attempt < MAX_TIMEOUTS:
+                seconds = 2**job.attempt * random.uniform(1, 2)
+                self._outcomes.put_nowait(Outcome(job, "defer", {"seconds": seconds, "reason": failure.message}))
+            else:
+                self._verdict(job, status="timeout", reason=failure.message)
         if failure.kind == "provider":
-            # Nobody's step is at fault: everything that is not in flight goes back, and the provider rests.
-            await self._pause(failure)
-            while not self._jobs.empty():
-                self._outcomes.put_nowait(Outcome(self._jobs.get_nowait(), give_back=True))
-            return Outcome(job, give_back=True)
-        if failure.kind == "timeout" and job.attempt < MAX_TIMEOUTS:
-            seconds = 2**job.attempt * random.uniform(1, 2)
-            return Outcome(job, defer=job.result(seconds=seconds, reason=_storable(failure.message)))
-        status = "timeout" if failure.kind == "timeout" else "error"
-        verdict = job.result(
-            status=status, reason=_storable(failure.message), content=job.content, prompt_hash=job.hash.hex()
-        )
-        return Outcome(job, verdict=verdict)
+            self._give_back_ready()
 
-    async def _pause(self, failure: Failure) -> None:
-        with suppress(*DATABASE_AWAY):
-            pause = "SELECT flywheel.pause_provider(%s, %s, %s)"
-            until = await self._call(pause, self.config.name, _storable(failure.message), failure.retry_after_s)
-            log.warning(
-                "provider paused", extra={"data": {"provider": self.config.name, "until": until, "why": failure.message}}
-            )
+    def _give_back_ready(self) -> None:
+        while not self._ready.empty():
+            question = self._ready.get_nowait()
+            del self._questions[question.jobs[0].prompt]
+            for job in question.jobs:
+                self._outcomes.put_nowait(Outcome(job, "give_back"))
 
-    async def _bring_back(self) -> None:
+    def _verdict(self, job: Job, **data: Any) -> None:
+        asked = {"content": job.content, "prompt_hash": job.hash.hex()}
+        self._outcomes.put_nowait(Outcome(job, "verdict", asked | data))
+
+    def _bury(self, job: Job, attempts: int, error: str) -> None:
+        self._outcomes.put_nowait(Outcome(job, "bury", {"attempts": attempts, "error": error}))
+
+    async def _record(self) -> None:
         """Outcomes to the database, as many at once as there are. Holds on to them while the database is away."""
         while True:
             batch = [await self._outcomes.get()]
-            while not self._outcomes.empty() and len(batch) < 500:
+            while not self._outcomes.empty() and len(batch) < MAX_BATCH:
                 batch.append(self._outcomes.get_nowait())
-            await _until_database_is_back(partial(self._store, batch))
-            for outcome in batch:
-                self._held.pop(outcome.job.msg_id, None)
-                asked = self._asked.get(outcome.job.prompt)
-                if asked is not None and asked.done():
-                    del self._asked[outcome.job.prompt]
-            self.judged += sum(outcome.verdict is not None for outcome in batch)
+            async with self._writing:
+                await self._store_or_bury(batch)
+                for outcome in batch:
+                    self._held.discard(outcome.job.msg_id)
+                    question = self._questions.get(outcome.job.prompt)
+                    if question and question.answer:
+                        del self._questions[outcome.job.prompt]
+            self.judged += sum(outcome.kind == "verdict" for outcome in batch)
+            self._moved.set()
+
+    async def _store_or_bury(self, batch: list[Outcome]) -> None:
+        """One outcome that the database does not take is that step's dead letter; the others are stored."""
+        try:
+            await outlast(partial(self._store, batch), None, self._patience_s, psycopg.OperationalError)
+        except psycopg.OperationalError:
+            raise
+        except psycopg.Error as error:
+            if len(batch) > 1:
+                for outcome in batch:
+                    await self._store_or_bury([outcome])
+                return
+            log.error("judgement refused by the database", extra={"data": {"error": str(error)}})
+            job = batch[0].job
+            buried = Outcome(job, "bury", {"attempts": job.attempt, "error": str(error)})
+            await outlast(partial(self._store, [buried]), None, self._patience_s)
 
     async def _store(self, batch: list[Outcome]) -> None:
         name = self.config.name
-        async with self.pool.connection() as conn, conn.transaction():
-            if verdicts := [outcome.verdict for outcome in batch if outcome.verdict]:
-                await conn.execute("SELECT flywheel.record_judgements(%s, %s)", (name, json.dumps(verdicts)))
-            if waits := [outcome.defer for outcome in batch if outcome.defer]:
-                await conn.execute("SELECT flywheel.defer_judgements(%s, %s)", (name, json.dumps(waits)))
-            if dead := [outcome.bury for outcome in batch if outcome.bury]:
-                await conn.execute("SELECT flywheel.bury_judgements(%s, %s)", (name, json.dumps(dead)))
-            if back := [outcome.job.msg_id for outcome in batch if outcome.give_back]:
+
+        def rows(kind: str) -> str | None:
+            chosen = [outcome.row() for outcome in batch if outcome.kind == kind]
+            return json.dumps(chosen) if chosen else None
+
+        async with self.db.connection() as conn, conn.transaction():
+            if failures := [outcome.failure for outcome in batch if outcome.failure]:
+                await self._pause(conn, max(failures, key=lambda failure: failure.retry_after_s or 0))
+            if verdicts := rows("verdict"):
+                await conn.execute("SELECT flywheel.record_judgements(%s, %s)", (name, verdicts))
+            if waits := rows("defer"):
+                await conn.execute("SELECT flywheel.defer_judgements(%s, %s)", (name, waits))
+            if dead := rows("bury"):
+                await conn.execute("SELECT flywheel.bury_judgements(%s, %s)", (name, dead))
+            if back := [outcome.job.msg_id for outcome in batch if outcome.kind == "give_back"]:
                 await conn.execute("SELECT flywheel.give_back(%s, %s)", (name, back))
 
+    async def _pause(self, conn: psycopg.AsyncConnection, failure: Failure) -> None:
+        pause = "SELECT flywheel.pause_provider(%s, %s, %s)"
+        cursor = await conn.execute(pause, (self.config.name, failure.message, failure.retry_after_s))
+        row = await cursor.fetchone()
+        data = {"provider": self.config.name, "until": row and row[0], "why": failure.message}
+        log.warning("provider paused", extra={"data": data})
+
     async def _keep_leases(self) -> None:
+        extend = "SELECT flywheel.extend_leases(%s, %s, %s)"
         while True:
             await asyncio.sleep(LEASE_S / 3)
-            if self._held:
-                with suppress(*DATABASE_AWAY):
-                    extend = "SELECT flywheel.extend_leases(%s, %s, %s)"
-                    await self._call(extend, f"flywheel_judge_{self.config.name}", list(self._held), LEASE_S)
-
-
-def _reused(job: Job, paid: dict[str, Any]) -> dict[str, Any]:
-    answer = {key: paid[key] for key in ("passed", "score", "reason")}
-    free = {"details": {"reused": True}, "prompt_tokens": 0, "completion_tokens": 0}
-    return job.result(status="ok", content=job.content, prompt_hash=job.hash.hex(), **answer, **free)
-
-
-def _storable(text: str) -> str:
-    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
-
-
-async def _until_database_is_back(action: Callable[[], Awaitable[Any]]) -> Any:
-    delay = 0.1
-    while True:
-        try:
-            return await action()
-        except DATABASE_AWAY as error:
-            data = {"error": str(error).strip(), "retry_s": delay}
-            log.warning("database away", extra={"data": data})
-            await asyncio.sleep(delay * random.uniform(0.5, 1))
-            delay = min(delay * 2, 5.0)
+            async with self._writing:
+                if self._held:
+                    with suppress(psycopg.Error):
+                        await self.db.value(extend, f"flywheel_judge_{self.config.name}", list(self._held), LEASE_S)

@@ -7,13 +7,14 @@ import gzip
 import json
 import math
 import sys
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from itertools import groupby, islice
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, BinaryIO, Literal, NamedTuple
 
 import psycopg
 from psycopg import sql
@@ -72,8 +73,15 @@ def load(
     """Load the file at `path`: `-` is standard input, `*.gz` is unpacked. For the rest, see load_lines."""
     if str(path) == "-":
         return load_lines(conn, sys.stdin.buffer, on_error, progress)
-    with gzip.open(path) if str(path).endswith(".gz") else Path(path).open("rb") as lines:
-        return load_lines(conn, lines, on_error, progress)
+    with open_lines(path) as lines:
+        try:
+            return load_lines(conn, lines, on_error, progress)
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise OSError(f"{path} is not a whole gzip file: {error}. Nothing was loaded.") from error
+
+
+def open_lines(path: str | Path) -> BinaryIO:
+    return gzip.open(path) if str(path).endswith(".gz") else Path(path).open("rb")
 
 
 def load_lines(

@@ -5,6 +5,8 @@ import logging
 import sys
 from datetime import UTC, datetime
 
+from . import show
+
 
 class JsonLines(logging.Formatter):
     """time, level, event, and what was given in `extra={"data": {...}}`."""
@@ -25,8 +27,10 @@ class PlainLines(logging.Formatter):
     """For people: the same, in one readable line."""
 
     def format(self, record: logging.LogRecord) -> str:
-        data = " ".join(f"{key}={value}" for key, value in getattr(record, "data", {}).items())
-        line = f"{datetime.fromtimestamp(record.created):%H:%M:%S} {record.levelname.lower()} {record.getMessage()} {data}"
+        data = " ".join(f"{key}={show.plain(value, 300)}" for key, value in getattr(record, "data", {}).items())
+        line = (
+            f"{datetime.fromtimestamp(record.created):%H:%M:%S} {record.levelname.lower()} {record.getMessage()} {data}"
+        )
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
 
 
@@ -35,3 +39,8 @@ def set_up(verbose: bool = False) -> None:
     handler.setFormatter(PlainLines() if sys.stderr.isatty() else JsonLines())
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     logging.getLogger("pg_flywheel").setLevel(logging.DEBUG if verbose else logging.INFO)
+
+
+def quiet() -> None:
+    """Only what went wrong: the command shows its own progress."""
+    logging.getLogger("pg_flywheel").setLevel(logging.WARNING)

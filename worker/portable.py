@@ -7,10 +7,12 @@ import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from psycopg.rows import class_row
-from psycopg_pool import AsyncConnectionPool
+import psycopg
+
+from .database import ONCE_PATIENCE_S, Database, outlast
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +65,7 @@ class Host:
         except TimeoutError:
             await self.kill()
             raise ConnectionError(f"no answer within {WALL_S:g} s") from None
-        if not line:
+        if not line.endswith(b"\n"):  # nothing, or half an answer
             raise ConnectionError(f"the process ended with exit code {await process.wait()}")
         return json.loads(line)
 
@@ -77,14 +79,17 @@ class Host:
 class PythonValidating:
     """Takes ranges from the queue flywheel_python until `stop()`; with once=True until it is empty."""
 
-    def __init__(self, pool: AsyncConnectionPool, processes: int, once: bool = False) -> None:
-        self.pool = pool
+    def __init__(self, db: Database, processes: int, once: bool = False) -> None:
+        self.db = db
         self.processes = processes
         self.once = once
         self.ranges = 0
         self._stopping = asyncio.Event()
+        self._patience_s = ONCE_PATIENCE_S if once else None
+        self._claiming = asyncio.Lock()
 
     def stop(self) -> None:
+        """Claims nothing more; what is in flight is finished."""
         self._stopping.set()
 
     async def run(self) -> None:
@@ -95,23 +100,32 @@ class PythonValidating:
     async def _work(self) -> None:
         host = Host()
         try:
-            while not self._stopping.is_set():
-                claimed = await self._claim()
-                if claimed is not None:
+            while (claimed := await self._next()) is not None:
+                try:
                     await self._validate(host, claimed)
-                    self.ranges += 1
-                elif self.once:
-                    return
-                else:
-                    with suppress(TimeoutError):
-                        await asyncio.wait_for(self._stopping.wait(), IDLE_S)
+                except psycopg.OperationalError:
+                    raise
+                except psycopg.Error as error:
+                    # Back when its lease is over: then again, then in halves, until the one step is found.
+                    data = {"validator": claimed.validator, "steps": len(claimed.ids), "error": str(error)}
+                    log.error("verdicts refused by the database", extra={"data": data})
+                self.ranges += 1
         finally:
             await host.kill()
 
-    async def _claim(self) -> Range | None:
-        async with self.pool.connection() as conn:
-            cursor = conn.cursor(row_factory=class_row(Range))
-            return await (await cursor.execute("SELECT * FROM flywheel.claim_python(%s)", (LEASE_S,))).fetchone()
+    async def _next(self) -> Range | None:
+        """The next range, or None when it is time to end. One asks while the queue is empty, the others wait here."""
+        claim = partial(self.db.rows, Range, "SELECT * FROM flywheel.claim_python(%s)", LEASE_S)
+        async with self._claiming:
+            while not self._stopping.is_set():
+                claimed = await outlast(claim, self._stopping, self._patience_s)
+                if claimed:
+                    return claimed[0]
+                if self.once:
+                    return None
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._stopping.wait(), IDLE_S)
+        return None
 
     async def _validate(self, host: Host, claimed: Range) -> None:
         results: list[dict[str, Any]] = []
@@ -131,18 +145,18 @@ class PythonValidating:
                 # Back at once: after the second time the range is halved, until the one step is found.
                 data = {"validator": claimed.validator, "steps": len(claimed.ids), "why": str(problem)}
                 log.warning("validator process lost", extra={"data": data})
-                await self._call("SELECT flywheel.extend_leases(%s, %s, 0)", QUEUE, [claimed.msg_id])
+                await self._tell("SELECT flywheel.extend_leases(%s, %s, 0)", QUEUE, [claimed.msg_id])
                 return
             if "error" in answer:
                 answer = {"status": ["error"] * len(claimed.ids), "reason": [answer["error"]] * len(claimed.ids)}
             results = _results(claimed, answer)
             milliseconds = (time.perf_counter() - began) * 1000 / len(results)
         record = "SELECT flywheel.record_python(%s, %s, %s::real, %s)"
-        await self._call(record, claimed.msg_id, claimed.version_id, milliseconds, json.dumps(results))
+        await self._tell(record, claimed.msg_id, claimed.version_id, milliseconds, json.dumps(results))
 
-    async def _call(self, statement: str, *arguments: object) -> None:
-        async with self.pool.connection() as conn:
-            await conn.execute(statement, arguments)
+    async def _tell(self, statement: str, *arguments: object) -> None:
+        tell = partial(self.db.value, statement, *arguments)
+        await outlast(tell, None, self._patience_s, psycopg.OperationalError)
 
 
 def _results(claimed: Range, answer: dict[str, list]) -> list[dict[str, Any]]:

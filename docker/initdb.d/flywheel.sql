@@ -4,6 +4,8 @@
 
 CREATE EXTENSION pg_cron;
 CREATE EXTENSION pg_flywheel_python CASCADE;
-SELECT flywheel.schedule();
+CREATE ROLE worker LOGIN PASSWORD :'worker_password' IN ROLE flywheel_worker, flywheel_reader; -- reader: for its health check, flywheel status
 
-CREATE ROLE worker LOGIN PASSWORD :'worker_password' IN ROLE flywheel_worker;
+-- The drain runs with few rights, and so do the validators in SQL that it calls.
+SELECT flywheel.schedule();
+UPDATE cron.job SET username = 'worker' WHERE jobname = 'flywheel';

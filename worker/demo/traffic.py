@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from . import texts
 
-PIPELINE = "support"
+PIPELINE = "demo_support"  # its own: the demo deletes it before it starts again
 DAYS = 21
 V2_STARTS, V2_RAMP = 12, 3  # day of its first trace, and days until half of the traces run on it
 STAFF_SHARE = 0.2  # of the traces
