@@ -18,9 +18,11 @@ export PG_CONFIG PG_MAJOR
 VENV := .venv/.installed
 BUILT := build/.built
 CLUSTER := .venv/bin/python -m pg_flywheel.cluster
+SCHEMA := build/extension/pg_flywheel--0.1.0.sql
 SERVER := $(if $(filter portable,$(PROFILE)),$(PG),auto)
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
-READY := $(if $(filter portable,$(PROFILE)),$(VENV),server)
+READY := $(if $(filter portable,$(PROFILE)),$(BUILT),server)
+MADE := .flywheel/$(SERVER).sql
 
 .PHONY: help demo test db install lint bench faults clean server
 
@@ -34,7 +36,10 @@ test: server ## all set-up, then every test
 	@.venv/bin/python -m pytest -n $$(nproc)
 
 db: $(READY) ## start or reuse the private cluster; the last line is its DSN
-	@dsn=$$($(CLUSTER) start --server $(SERVER)); .venv/bin/flywheel install --dsn "$$dsn"; echo "$$dsn"
+	@mkdir -p .flywheel
+	@cmp --silent $(MADE) $(SCHEMA) || { \
+	    echo "the private cluster starts anew: it is new here, or the sources changed"; $(CLUSTER) remove --server $(SERVER); }
+	@dsn=$$($(CLUSTER) start --server $(SERVER)); .venv/bin/flywheel install --dsn "$$dsn"; cp $(SCHEMA) $(MADE); echo "$$dsn"
 
 install: $(BUILT) ## pg_flywheel into the Postgres of PG_CONFIG
 	@docker/install.sh build/extension
@@ -43,7 +48,7 @@ bench: server ## the numbers of the README, measured here
 	@.venv/bin/python tests/bench/run.py
 
 faults: server ## kill things, then count that nothing was lost or done twice
-	@.venv/bin/python -m pytest tests/faults
+	@.venv/bin/python -m pytest -m faults -n $$(nproc)
 
 lint: $(VENV) ## ruff, and shellcheck where it is installed
 	@.venv/bin/ruff check .
