@@ -77,7 +77,8 @@ def contains_none(
 
 
 def _fold(text: str, case_sensitive: bool) -> str:
-    return unicodedata.normalize("NFC", text if case_sensitive else text.casefold())
+    folded = text if case_sensitive else text.casefold()
+    return folded if folded.isascii() else unicodedata.normalize("NFC", folded)
 
 
 @lru_cache(maxsize=64)

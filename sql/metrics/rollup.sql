@@ -51,48 +51,32 @@ COMMENT ON COLUMN flywheel.metric_rollup.prompt_tokens IS 'Sum.';
 COMMENT ON COLUMN flywheel.metric_rollup.completion_tokens IS 'Sum.';
 COMMENT ON COLUMN flywheel.metric_rollup.cost_usd IS 'Sum, US dollars.';
 
-CREATE FUNCTION flywheel.count_added() RETURNS trigger
+CREATE FUNCTION flywheel.count_verdicts() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    sign CONSTANT int := TG_ARGV[0];
 BEGIN
     INSERT INTO flywheel.metric_rollup
-    SELECT 'delta', date_trunc('hour', c.step_created_at, 'UTC'), c.version_id, c.pipeline, c.node, c.variant, count(*),
-           count(*) FILTER (WHERE c.passed), count(*) FILTER (WHERE NOT c.passed),
-           count(*) FILTER (WHERE c.status = 'abstained'), count(*) FILTER (WHERE c.status = 'error'),
-           count(*) FILTER (WHERE c.status = 'timeout'), count(c.score), coalesce(sum(c.score), 0),
-           count(c.latency_ms), coalesce(sum(c.latency_ms), 0), coalesce(sum(c.prompt_tokens), 0),
-           coalesce(sum(c.completion_tokens), 0), coalesce(sum(c.cost_usd), 0)
-    FROM added c
+    SELECT 'delta', date_trunc('hour', c.step_created_at, 'UTC'), c.version_id, c.pipeline, c.node, c.variant, sign * count(*),
+           sign * count(*) FILTER (WHERE c.passed), sign * count(*) FILTER (WHERE NOT c.passed),
+           sign * count(*) FILTER (WHERE c.status = 'abstained'), sign * count(*) FILTER (WHERE c.status = 'error'),
+           sign * count(*) FILTER (WHERE c.status = 'timeout'), sign * count(c.score), sign * coalesce(sum(c.score), 0),
+           sign * count(c.latency_ms), sign * coalesce(sum(c.latency_ms), 0), sign * coalesce(sum(c.prompt_tokens), 0),
+           sign * coalesce(sum(c.completion_tokens), 0), sign * coalesce(sum(c.cost_usd), 0)
+    FROM counted c
     GROUP BY 2, 3, 4, 5, 6;
+
+    IF sign < 0 THEN
+        INSERT INTO flywheel.coverage_dirty (block)
+        SELECT DISTINCT flywheel.block_of(c.step_id) FROM counted c;
+    END IF;
     RETURN NULL;
 END
 $$;
 
-COMMENT ON FUNCTION flywheel.count_added() IS
-'Trigger: counts new verdicts into flywheel.metric_rollup, in the same transaction.';
-
-CREATE FUNCTION flywheel.count_removed() RETURNS trigger
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    INSERT INTO flywheel.metric_rollup
-    SELECT 'delta', date_trunc('hour', c.step_created_at, 'UTC'), c.version_id, c.pipeline, c.node, c.variant, -count(*),
-           -count(*) FILTER (WHERE c.passed), -count(*) FILTER (WHERE NOT c.passed),
-           -count(*) FILTER (WHERE c.status = 'abstained'), -count(*) FILTER (WHERE c.status = 'error'),
-           -count(*) FILTER (WHERE c.status = 'timeout'), -count(c.score), -coalesce(sum(c.score), 0),
-           -count(c.latency_ms), -coalesce(sum(c.latency_ms), 0), -coalesce(sum(c.prompt_tokens), 0),
-           -coalesce(sum(c.completion_tokens), 0), -coalesce(sum(c.cost_usd), 0)
-    FROM removed c
-    GROUP BY 2, 3, 4, 5, 6;
-
-    INSERT INTO flywheel.coverage_dirty (block)
-    SELECT DISTINCT flywheel.block_of(c.step_id) FROM removed c;
-    RETURN NULL;
-END
-$$;
-
-COMMENT ON FUNCTION flywheel.count_removed() IS
-'Trigger: takes removed verdicts out of flywheel.metric_rollup and has their coverage counted again, in the same transaction.';
+COMMENT ON FUNCTION flywheel.count_verdicts() IS
+'Trigger: counts new verdicts into flywheel.metric_rollup (argument 1) or removed ones out of it (-1), in the same transaction. What is removed has its coverage counted again.';
 
 CREATE FUNCTION flywheel.empty_rollup() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -106,13 +90,13 @@ $$;
 COMMENT ON FUNCTION flywheel.empty_rollup() IS 'Trigger: TRUNCATE of verdicts empties what counts them.';
 
 CREATE TRIGGER count_inserted AFTER INSERT ON flywheel.verdicts
-    REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION flywheel.count_added();
+    REFERENCING NEW TABLE AS counted FOR EACH STATEMENT EXECUTE FUNCTION flywheel.count_verdicts('1');
 CREATE TRIGGER count_deleted AFTER DELETE ON flywheel.verdicts
-    REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION flywheel.count_removed();
+    REFERENCING OLD TABLE AS counted FOR EACH STATEMENT EXECUTE FUNCTION flywheel.count_verdicts('-1');
 CREATE TRIGGER count_update_out AFTER UPDATE ON flywheel.verdicts
-    REFERENCING OLD TABLE AS removed FOR EACH STATEMENT EXECUTE FUNCTION flywheel.count_removed();
+    REFERENCING OLD TABLE AS counted FOR EACH STATEMENT EXECUTE FUNCTION flywheel.count_verdicts('-1');
 CREATE TRIGGER count_update_in AFTER UPDATE ON flywheel.verdicts
-    REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION flywheel.count_added();
+    REFERENCING NEW TABLE AS counted FOR EACH STATEMENT EXECUTE FUNCTION flywheel.count_verdicts('1');
 CREATE TRIGGER empty_rollup AFTER TRUNCATE ON flywheel.verdicts
     FOR EACH STATEMENT EXECUTE FUNCTION flywheel.empty_rollup();
 

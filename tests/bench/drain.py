@@ -30,6 +30,7 @@ def measure(bench: Bench) -> Iterator[Figure]:
             rates.setdefault("insert", []).append(n / seconds(conn.execute, "CALL bench.insert_bare()"))
             conn.execute("CALL bench.insert_traces()")
             rates.setdefault("drain", []).append(n / drain())
+            conn.execute("ANALYZE flywheel.traces, bench.verdicts")  # or its cursor may go round in a nested loop
             rates.setdefault("outside", []).append(n / seconds(outside.well_written, dsn))
             start_over()
             rates.setdefault("row", []).append(

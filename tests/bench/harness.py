@@ -33,11 +33,10 @@ class Figure:
 
 @dataclass(frozen=True)
 class Bench:
-    """Where to measure. quick: fewer rows and rounds, so wider scatter. patch: SQL run after installing."""
+    """Where to measure. quick: fewer rows and rounds, so wider scatter."""
 
     cluster: Cluster
     quick: bool
-    patch: str = ""
 
     @contextmanager
     def database(self, row: str) -> Iterator[str]:
@@ -49,7 +48,6 @@ class Bench:
         dsn = self.cluster.dsn(name)
         with psycopg.connect(dsn, autocommit=True) as conn:
             install(conn)
-            conn.execute(self.patch)
             for file in ("common", row):
                 conn.execute((HERE / f"{file}.sql").read_text())
         try:

@@ -44,7 +44,6 @@ def main() -> None:
     parser.add_argument("rows", nargs="*", metavar="row", help=f"default: all of {', '.join(ROWS)}")
     parser.add_argument("--quick", action="store_true", help="smaller and rougher")
     parser.add_argument("--json", action="store_true", help="for programs, on standard output")
-    parser.add_argument("--patch", type=Path, help="SQL to try: run after installing")
     parser.add_argument("--save", action="store_true", help="also write results/<date>.txt")
     options = parser.parse_args()
     if unknown := set(options.rows) - set(ROWS):
@@ -54,7 +53,7 @@ def main() -> None:
     if not server.python:
         sys.exit("bench: it measures the full profile, and this machine has none; make install says why")
     cluster = Cluster(server, Path(".flywheel", f"bench-{server.name}"), SETTINGS)
-    bench = Bench(cluster, options.quick, options.patch.read_text() if options.patch else "")
+    bench = Bench(cluster, options.quick)
     figures: dict[str, list[Figure]] = {}
     progress = Console(stderr=True)
     try:

@@ -227,7 +227,7 @@ def test_an_admin_cannot_have_code_run_as_the_owner(db, member_of):
                   "LANGUAGE sql AS $$ SELECT true, NULL::float8, current_user::text, NULL::jsonb $$")
     admin.execute("SELECT flywheel.add_validator('whoami', 'validators.whoami')")
     assert admin.execute("SELECT reason FROM flywheel.check('Hi', 'Hello')").fetchone() == (admin.info.user,)
-    refused(admin, "CREATE TRIGGER t AFTER INSERT ON flywheel.verdicts EXECUTE FUNCTION flywheel.count_added()")
+    refused(admin, "CREATE TRIGGER t AFTER INSERT ON flywheel.verdicts EXECUTE FUNCTION flywheel.count_verdicts(1)")
 
 
 def test_functions_with_the_owners_rights_pin_their_search_path(full_db):
