@@ -70,7 +70,9 @@ CREATE FUNCTION flywheel.advance_horizon() RETURNS bigint
     LANGUAGE sql
 BEGIN ATOMIC
     UPDATE flywheel.coverage_horizon h
-    SET complete_to = h.mark_id, mark_id = flywheel.next_step_id(), mark_xid = pg_snapshot_xmax(pg_current_snapshot())
+    SET complete_to = h.mark_id,
+        mark_id = greatest(flywheel.next_step_id(), (SELECT max(t.id) + 1 FROM flywheel.traces t)), -- ids may be given
+        mark_xid = pg_snapshot_xmax(pg_current_snapshot())
     WHERE h.mark_xid <= pg_snapshot_xmin(pg_current_snapshot());
     SELECT h.complete_to FROM flywheel.coverage_horizon h;
 END;

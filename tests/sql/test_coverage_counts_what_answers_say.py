@@ -132,3 +132,10 @@ def test_a_ledger_that_is_lost_is_counted_again(fw):
     check(fw)
     settle(fw)
     check(fw)
+
+
+def test_blocks_of_ids_that_were_given_are_settled_too(fw):
+    fw.validator("v", "SELECT true")
+    fw.execute("INSERT INTO flywheel.traces (id, output) SELECT i, 'x' FROM generate_series(1, %s) AS i", (3 * BLOCK,))
+    settle(fw, 2)
+    check(fw)
