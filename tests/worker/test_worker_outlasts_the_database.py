@@ -18,12 +18,14 @@ TERMINATE = (
 @pytest.fixture
 def cluster(tmp_path: Path):
     cluster = Cluster(find_server("18"), tmp_path / "cluster")
-    cluster.start()
-    cluster.create_database("flywheel")
-    with psycopg.connect(cluster.dsn("flywheel"), autocommit=True) as conn:
-        install(conn)
-    yield cluster
-    cluster.remove()
+    try:
+        cluster.start()
+        cluster.create_database("flywheel")
+        with psycopg.connect(cluster.dsn("flywheel"), autocommit=True) as conn:
+            install(conn)
+        yield cluster
+    finally:
+        cluster.remove()
 
 
 def test_a_restart_of_the_database_costs_no_call_twice(cluster, open_flow, provider, start_worker, wait_for):
