@@ -106,6 +106,7 @@ class Judging:
         self._ready: asyncio.Queue[Question] = asyncio.Queue()
         self._outcomes: asyncio.Queue[Outcome] = asyncio.Queue()
         self._moved = asyncio.Event()  # a question was taken, or outcomes were stored
+        self._resting = False  # the provider failed, and the database does not know yet
         self._writing = asyncio.Lock()  # so that no lease is extended that was just given back
 
     def stop(self) -> None:
@@ -140,13 +141,15 @@ class Judging:
         while not self.stopping.is_set():
             self._moved.clear()
             room = ready - self._ready.qsize()
-            if room < (ready + 1) // 2:
+            if self._resting or room < (ready + 1) // 2:
                 await self._moved.wait()
                 continue
             lease = partial(self.db.rows, Job, claim, self.config.name, room, LEASE_S)
             jobs = await outlast(lease, self.stopping, self._patience_s)
             if jobs:
                 await self._take(jobs)
+                if self._resting:
+                    self._give_back_ready()
             else:
                 if self.once and not self._held and not await self._waiting():
                     return
@@ -241,6 +244,7 @@ class Judging:
             else:
                 self._verdict(job, status="timeout", reason=failure.message)
         if failure.kind == "provider":
+            self._resting = True
             self._give_back_ready()
 
     def _give_back_ready(self) -> None:
@@ -270,6 +274,8 @@ class Judging:
                     question = self._questions.get(outcome.job.prompt)
                     if question and question.answer:
                         del self._questions[outcome.job.prompt]
+            if any(outcome.failure for outcome in batch):
+                self._resting = False  # from here on, claiming minds the pause
             self.judged += sum(outcome.kind == "verdict" for outcome in batch)
             self._moved.set()
 
