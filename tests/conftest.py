@@ -5,6 +5,7 @@ Clusters are shared by the processes of pytest-xdist and stopped by the last of 
 """
 
 import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -28,6 +29,11 @@ def server_of(kind: str) -> Server:
 
 def cluster_of(server: Server) -> Cluster:
     return Cluster(server, ROOT / ".flywheel" / f"test-{server.name}", {"fsync": "off", "max_connections": "300"})
+
+
+def pytest_configure() -> None:
+    # A shell's background job, such as CI may be, ignores Ctrl-C and hands that down to what the tests start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

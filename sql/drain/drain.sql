@@ -13,6 +13,7 @@ DECLARE
     deadline timestamptz;
     lease    CONSTANT int := 30; -- a killed drain's range is taken up again after so many seconds
     m        pgmq.message_record;
+    last     bigint; -- each turn goes through the queue once
     taken    bigint;
     worked   boolean;
     turn_end timestamptz;
@@ -54,9 +55,10 @@ BEGIN
             verdicts := verdicts + flywheel.run(m);
             messages := messages + 1;
             worked := true;
+            last := m.msg_id;
             m := NULL;
             IF clock_timestamp() < turn_end THEN
-                SELECT * INTO m FROM flywheel.claim('flywheel_code', 1, lease);
+                SELECT * INTO m FROM flywheel.claim('flywheel_code', 1, lease, last);
             END IF;
             COMMIT;
         END LOOP;

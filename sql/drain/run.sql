@@ -1,17 +1,27 @@
 -- One message of the code queue: claimed under a lease, then worked off in one transaction with its acknowledgement.
 
-CREATE FUNCTION flywheel.claim(queue text, qty int, lease_seconds int) RETURNS SETOF pgmq.message_record
+CREATE FUNCTION flywheel.claim(queue text, qty int, lease_seconds int, after bigint DEFAULT -1) RETURNS SETOF pgmq.message_record
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    -- pgmq.read() and a starting point. What was deleted stays in the index while anybody holds an old snapshot: a drain
+    -- that began at the front each time would walk over all that it has done.
     IF to_regclass(format('pgmq.%I', 'q_' || flywheel.own_queue(queue))) IS NOT NULL THEN
-        RETURN QUERY SELECT * FROM pgmq.read(queue, lease_seconds, qty);
+        RETURN QUERY EXECUTE format(
+            'WITH next AS (
+                 SELECT msg_id FROM pgmq.%1$I WHERE msg_id > $1 AND vt <= clock_timestamp()
+                 ORDER BY msg_id LIMIT $2 FOR UPDATE SKIP LOCKED)
+             UPDATE pgmq.%1$I m
+             SET last_read_at = clock_timestamp(), vt = clock_timestamp() + make_interval(secs => $3), read_ct = m.read_ct + 1
+             FROM next WHERE m.msg_id = next.msg_id
+             RETURNING m.msg_id, m.read_ct, m.enqueued_at, m.last_read_at, m.vt, m.message, m.headers', 'q_' || queue)
+        USING after, qty, lease_seconds;
     END IF;
 END
 $$;
 
-COMMENT ON FUNCTION flywheel.claim(text, int, int) IS
-'Internal: up to qty messages of a queue, leased for so many seconds.';
+COMMENT ON FUNCTION flywheel.claim(text, int, int, bigint) IS
+'Internal: up to qty messages of a queue, leased for so many seconds, oldest first; only those with a msg_id beyond after.';
 
 CREATE FUNCTION flywheel.split(m pgmq.message_record, queue text, error text) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
