@@ -49,10 +49,11 @@ BEGIN
         flywheel.provider_state, flywheel.prices, flywheel.metric_rollup, flywheel.metrics, flywheel.metrics_hourly,
         flywheel.metrics_daily, flywheel.failure_reasons, flywheel.coverage, flywheel.coverage_ledger,
         flywheel.coverage_dirty, flywheel.queue_health, flywheel.queue_stats,
-        flywheel.maintenance TO flywheel_reader;
+        flywheel.maintenance, flywheel.partitions, flywheel.retention, flywheel.kept_steps TO flywheel_reader;
     GRANT EXECUTE ON FUNCTION flywheel.why, flywheel.answers, flywheel.count_answers, flywheel.unsettled, flywheel.step_blocks,
         flywheel.metrics_by, flywheel.wilson_lo, flywheel.wilson_hi, flywheel.reason_key, flywheel.block_of,
-        flywheel.sample_point, flywheel.filter_matches, flywheel.known_validator, flywheel.has_python TO flywheel_reader;
+        flywheel.sample_point, flywheel.filter_matches, flywheel.known_validator, flywheel.has_python,
+        flywheel.partition_size, flywheel.range_of TO flywheel_reader;
 
     -- The worker and the scheduler: drain, claim, record. Validators written in SQL run with this role's rights.
     GRANT SELECT ON flywheel.traces, flywheel.validator_versions, flywheel.activations, flywheel.dead_letters,

@@ -5,10 +5,13 @@
 \ir traces/table.sql
 \ir traces/inbox.sql
 \ir metrics/verdicts.sql
+\ir partitions/ranges.sql
 \ir coverage/blocks.sql
 \ir metrics/rollup.sql
 \ir validators/sampling.sql
 \ir validators/lock.sql
+\ir partitions/make.sql
+\ir partitions/tend.sql
 \ir validators/check_config.sql
 \ir validators/fingerprint.sql
 \ir validators/set_validator.sql
@@ -33,6 +36,8 @@
 \ir metrics/views.sql
 \ir metrics/failure_reasons.sql
 \ir drain/maintain.sql
+\ir retention/retention.sql
+\ir retention/apply.sql
 \ir drain/drain.sql
 \ir drain/queue_health.sql
 \ir drain/schedule.sql

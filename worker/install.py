@@ -88,6 +88,7 @@ def install(conn: psycopg.Connection) -> Installed:
                 conn.execute("CREATE EXTENSION pg_flywheel CASCADE")
             else:
                 install_without_files(conn, pgmq_available)
+            conn.execute("SELECT flywheel.make_partitions()")  # before the first bulk load; else the first drain
         version, how, profile = _profile(conn)
         scripts = upgrades(version, VERSION)
         if scripts:

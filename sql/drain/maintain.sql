@@ -4,7 +4,8 @@ CREATE TABLE flywheel.maintenance (
     task        text PRIMARY KEY,
     every       interval NOT NULL,
     last_run_at timestamptz NOT NULL DEFAULT '-infinity',
-    took_ms     real
+    took_ms     real,
+    problem     text
 );
 
 INSERT INTO flywheel.maintenance (task, every) VALUES
@@ -12,14 +13,17 @@ INSERT INTO flywheel.maintenance (task, every) VALUES
     ('measure_queues', '2 seconds'),
     ('merge_rollup', '10 seconds'),
     ('sweep', '30 seconds'),
-    ('failure_reasons', '5 minutes');
+    ('failure_reasons', '5 minutes'),
+    ('partitions', '5 seconds'),
+    ('retention', '1 hour');
 
 COMMENT ON TABLE flywheel.maintenance IS
 'Chores of flywheel.drain(): when each last ran and how long it took. UPDATE every to change an interval.';
-COMMENT ON COLUMN flywheel.maintenance.task IS 'drain itself, measure_queues, merge_rollup, sweep, failure_reasons.';
+COMMENT ON COLUMN flywheel.maintenance.task IS 'drain itself, measure_queues, merge_rollup, sweep, failure_reasons, partitions, retention.';
 COMMENT ON COLUMN flywheel.maintenance.every IS 'Shortest time between two runs.';
 COMMENT ON COLUMN flywheel.maintenance.last_run_at IS 'When it last began.';
 COMMENT ON COLUMN flywheel.maintenance.took_ms IS 'Milliseconds of the last run.';
+COMMENT ON COLUMN flywheel.maintenance.problem IS 'What the last run could not do, and what to do about it: also in flywheel.queue_health.';
 
 CREATE TABLE flywheel.queue_stats (
     queue       text PRIMARY KEY,
@@ -28,6 +32,8 @@ CREATE TABLE flywheel.queue_stats (
     oldest_at   timestamptz,
     measured_at timestamptz NOT NULL
 );
+
+INSERT INTO flywheel.queue_stats VALUES ('inbox', 0, 0, NULL, now()); -- so that queue_health can warn before the first drain
 
 COMMENT ON TABLE flywheel.queue_stats IS
 'Queue lengths as the drain last measured them, so that readers do not touch the queues. Read flywheel.queue_health.';
@@ -52,14 +58,15 @@ $$;
 COMMENT ON FUNCTION flywheel.due(text) IS
 'Internal: true for one session when the task''s interval is over.';
 
-CREATE FUNCTION flywheel.done(task text) RETURNS void
+CREATE FUNCTION flywheel.done(task text, problem text DEFAULT NULL) RETURNS void
     LANGUAGE sql
 BEGIN ATOMIC
-    UPDATE flywheel.maintenance m SET took_ms = extract(epoch FROM clock_timestamp() - m.last_run_at) * 1000
+    UPDATE flywheel.maintenance m
+    SET took_ms = extract(epoch FROM clock_timestamp() - m.last_run_at) * 1000, problem = done.problem
     WHERE m.task = done.task;
 END;
 
-COMMENT ON FUNCTION flywheel.done(text) IS 'Internal: notes how long the task took.';
+COMMENT ON FUNCTION flywheel.done(text, text) IS 'Internal: notes how long the task took, and what it could not do.';
 
 CREATE FUNCTION flywheel.measure_queues() RETURNS void
     LANGUAGE plpgsql
@@ -102,6 +109,13 @@ BEGIN
     IF flywheel.due('failure_reasons') THEN
         REFRESH MATERIALIZED VIEW CONCURRENTLY flywheel.failure_reasons;
         PERFORM flywheel.done('failure_reasons');
+    END IF;
+    -- Last, because their locks stay until the caller commits.
+    IF flywheel.due('partitions') THEN
+        PERFORM flywheel.done('partitions', flywheel.tend_partitions());
+    END IF;
+    IF flywheel.due('retention') THEN
+        PERFORM flywheel.done('retention', flywheel.apply_retention());
     END IF;
 END
 $$;

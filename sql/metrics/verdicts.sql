@@ -1,4 +1,4 @@
--- Every outcome is a row here.
+-- Every outcome is a row here. Partitioned as traces are: a step's verdicts lie in the partition of its range.
 
 CREATE TABLE flywheel.verdicts (
     step_id           bigint NOT NULL,
@@ -20,7 +20,7 @@ CREATE TABLE flywheel.verdicts (
     prompt_hash       bytea,
     PRIMARY KEY (step_id, version_id),
     CHECK (status = 'ok' OR passed IS NULL)
-);
+) PARTITION BY RANGE (step_id);
 
 -- Failures, errors and abstentions are what people look for, and few.
 CREATE INDEX verdicts_not_passed ON flywheel.verdicts (version_id, step_id) WHERE passed IS NOT TRUE;

@@ -1,4 +1,4 @@
--- One row per step of a pipeline: what the application INSERTs.
+-- One row per step of a pipeline: what the application INSERTs. Partitioned by ranges of id: see sql/partitions.
 
 CREATE TABLE flywheel.traces (
     -- Half of bigint's range: an id chosen at its very end would overflow every range around it, and stop the dispatch.
@@ -27,7 +27,7 @@ CREATE TABLE flywheel.traces (
     tags              text[],
     attributes        jsonb,
     created_at        timestamptz NOT NULL DEFAULT now()
-);
+) PARTITION BY RANGE (id);
 
 CREATE INDEX traces_trace_id ON flywheel.traces (trace_id);
 

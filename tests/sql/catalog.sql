@@ -1,6 +1,8 @@
 -- Everything in schema flywheel as (kind, name, definition, comment, rights): what two installations are compared by.
+-- But for the partitions that were made since.
 WITH ours AS (
-    SELECT c.*, c.oid::regclass::text AS name FROM pg_class c WHERE c.relnamespace = 'flywheel'::regnamespace
+    SELECT c.*, c.oid::regclass::text AS name FROM pg_class c
+    WHERE c.relnamespace = 'flywheel'::regnamespace AND c.relname !~ '^(traces|verdicts)_p-?[0-9]'
 )
 SELECT 'schema', n.nspname::text, '', obj_description(n.oid, 'pg_namespace'), n.nspacl::text
 FROM pg_namespace n WHERE n.nspname IN ('flywheel', 'pgmq')
@@ -36,7 +38,7 @@ FROM pg_proc p WHERE p.pronamespace = 'flywheel'::regnamespace
 
 UNION ALL
 SELECT 'type', t.oid::regtype::text, t.typtype::text, obj_description(t.oid, 'pg_type'), t.typacl::text
-FROM pg_type t WHERE t.typnamespace = 'flywheel'::regnamespace
+FROM pg_type t WHERE t.typnamespace = 'flywheel'::regnamespace AND t.typname !~ '^_?(traces|verdicts)_p-?[0-9]'
 
 UNION ALL
 SELECT 'row of python_validators', p.name, p::text, '', '' FROM flywheel.python_validators p
