@@ -52,6 +52,7 @@ AS $$
            END
     FROM seen s
     LEFT JOIN flywheel.verdicts v ON v.step_id = s.id AND v.version_id = s.version_id
+                                 AND v.step_id BETWEEN answers.lo AND answers.hi -- no other partition is looked into
     LEFT JOIN flywheel.dead_letters x ON x.step_id = s.id AND x.version_id = s.version_id
     LEFT JOIN flywheel.deferrals f ON f.step_id = s.id AND f.version_id = s.version_id AND f.until > now()
     LEFT JOIN flywheel.validator_versions w ON w.id = s.version_id

@@ -97,6 +97,8 @@ COMMENT ON FUNCTION flywheel.measure_queues() IS
 CREATE FUNCTION flywheel.maintain(leaving boolean DEFAULT false) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off
 AS $$
+DECLARE
+    retained record;
 BEGIN
     IF flywheel.due('measure_queues') OR leaving THEN
         PERFORM flywheel.measure_queues();
@@ -115,7 +117,10 @@ BEGIN
         PERFORM flywheel.done('partitions', flywheel.tend_partitions());
     END IF;
     IF flywheel.due('retention') THEN
-        PERFORM flywheel.done('retention', flywheel.apply_retention());
+        SELECT * INTO retained FROM flywheel.apply_retention();
+        PERFORM flywheel.done('retention', retained.problem);
+        UPDATE flywheel.maintenance m SET last_run_at = clock_timestamp() - m.every + retained.again
+        WHERE m.task = 'retention' AND retained.again IS NOT NULL;
     END IF;
 END
 $$;

@@ -77,43 +77,38 @@ $$;
 COMMENT ON FUNCTION flywheel.delete_expired(regclass, regclass, text, int) IS
 'Internal: removes at most so many expired steps from one partition; returns how many.';
 
-CREATE FUNCTION flywheel.apply_retention(at_most int DEFAULT 5000) RETURNS text
+CREATE FUNCTION flywheel.apply_retention(at_most int DEFAULT 5000, OUT again interval, OUT problem text)
     LANGUAGE plpgsql SET lock_timeout = '50ms' SET jit = off
 AS $$
 DECLARE
     expired     text := flywheel.expired_sql();
     complete_to bigint := (SELECT h.complete_to FROM flywheel.coverage_horizon h);
-    worked      boolean := false;
     p           record;
 BEGIN
     IF expired IS NULL THEN
-        RETURN NULL;
+        RETURN;
     END IF;
     -- Oldest first, the default partition last; one drop or one batch a turn.
     FOR p IN
         SELECT n, hi, format('flywheel.%I', 'traces_p' || n)::regclass AS traces, format('flywheel.%I', 'verdicts_p' || n)::regclass AS verdicts
         FROM flywheel.partitions
-        UNION ALL SELECT NULL, NULL, 'flywheel.traces_default', 'flywheel.verdicts_default'
+        UNION ALL SELECT NULL, 9223372036854775807, 'flywheel.traces_default', 'flywheel.verdicts_default'
         ORDER BY n NULLS LAST
     LOOP
-        IF p.hi < complete_to AND flywheel.moving_is_harmless() THEN
-            worked := flywheel.drop_expired(p.n, expired);
+        IF p.hi < complete_to AND flywheel.moving_is_harmless() AND flywheel.drop_expired(p.n, expired)
+            OR flywheel.delete_expired(p.traces, p.verdicts, expired, at_most) > 0
+        THEN
+            again := '0'; -- there may be more
+            RETURN;
         END IF;
-        worked := worked OR flywheel.delete_expired(p.traces, p.verdicts, expired, at_most) > 0;
-        EXIT WHEN worked;
     END LOOP;
-    IF worked THEN
-        UPDATE flywheel.maintenance m SET last_run_at = '-infinity' WHERE m.task = 'retention'; -- there may be more
-    END IF;
-    RETURN NULL;
 EXCEPTION
     WHEN lock_not_available OR deadlock_detected THEN
-        UPDATE flywheel.maintenance m SET last_run_at = clock_timestamp() - m.every + interval '1 second' WHERE m.task = 'retention';
-        RETURN NULL;
+        again := '5 seconds';
     WHEN foreign_key_violation THEN
-        RETURN format('steps that a table of yours references are too old, and stay: %s', SQLERRM);
+        problem := 'steps that a table of yours references are too old, and stay: ' || SQLERRM;
 END
 $$;
 
 COMMENT ON FUNCTION flywheel.apply_retention(int) IS
-'Internal: drops one expired partition or deletes at most so many expired steps, unless somebody is in the way; returns what to warn of, if anything.';
+'Internal: drops one expired partition or deletes at most so many expired steps, unless somebody is in the way. Returns after how long to look again, if before the next hour, and what to warn of.';

@@ -85,7 +85,7 @@ def live_through(db):
     db.execute("SELECT flywheel.dispatch()")
     insert(db, 5)
     db.execute("SELECT flywheel.set_retention('11 hours')")
-    assert db.execute("SELECT flywheel.apply_retention()").fetchone() == (None,)
+    db.execute("SELECT flywheel.apply_retention()")
     assert db.execute("SELECT sum(n) > (SELECT count(*) FROM flywheel.verdicts) FROM flywheel.metrics").fetchone() == (True,)
 
 
