@@ -75,12 +75,15 @@ DECLARE
     queue   text := 'flywheel_judge_' || provider;
     claimed pgmq.message_record[];
     stale   bigint[];
+    first_step bigint; -- of the claimed steps: no other partition is looked into
+    last_step  bigint;
     n       int := flywheel.allowed_calls(provider, qty);
 BEGIN
     IF n = 0 THEN
         RETURN;
     END IF;
     claimed := ARRAY(SELECT c FROM flywheel.claim(queue, n, lease_seconds) c);
+    SELECT min((c.message ->> 'step')::bigint), max((c.message ->> 'step')::bigint) INTO first_step, last_step FROM unnest(claimed) c;
 
     -- Nothing to do: the step is gone or no longer eligible, or was answered meanwhile (two messages for one step).
     stale := ARRAY(
@@ -89,12 +92,13 @@ BEGIN
                 SELECT FROM flywheel.traces t
                 JOIN flywheel.validator_versions w ON w.id = (c.message ->> 'version')::int
                 JOIN flywheel.activations a ON a.version_id = w.id
-                WHERE t.id = (c.message ->> 'step')::bigint AND t.id >= a.lo AND (a.hi IS NULL OR t.id <= a.hi)
+                WHERE t.id = (c.message ->> 'step')::bigint AND t.id BETWEEN first_step AND last_step AND t.id >= a.lo AND (a.hi IS NULL OR t.id <= a.hi)
                   AND t.created_at >= a.since AND t.created_at < a.until
                   AND (a.sample_rate >= 1 OR flywheel.sample_point(t.trace_id, w.validator) < a.sample_rate)
                   AND flywheel.filter_matches(w, t.pipeline, t.node, t.node_type))
            OR EXISTS (SELECT FROM flywheel.verdicts v
-                      WHERE v.step_id = (c.message ->> 'step')::bigint AND v.version_id = (c.message ->> 'version')::int)
+                      WHERE v.step_id = (c.message ->> 'step')::bigint AND v.step_id BETWEEN first_step AND last_step
+                        AND v.version_id = (c.message ->> 'version')::int)
         UNION
         SELECT d.msg_id FROM (
             SELECT c.msg_id, row_number() OVER (PARTITION BY c.message ->> 'step', c.message ->> 'version' ORDER BY c.msg_id) AS copy
@@ -108,7 +112,7 @@ BEGIN
     SELECT c.msg_id, c.read_ct, t.id, w.id, w.rubric, w.model, (w.config ->> 'temperature')::double precision,
            t.input, t.output, t.expected, t.context, flywheel.content_hash(t, w.reads)
     FROM unnest(claimed) c
-    JOIN flywheel.traces t ON t.id = (c.message ->> 'step')::bigint
+    JOIN flywheel.traces t ON t.id = (c.message ->> 'step')::bigint AND t.id BETWEEN first_step AND last_step
     JOIN flywheel.validator_versions w ON w.id = (c.message ->> 'version')::int
     WHERE c.msg_id <> ALL (stale);
     PERFORM flywheel.spend_calls(provider, cardinality(claimed) - cardinality(stale));

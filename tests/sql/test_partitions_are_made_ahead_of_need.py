@@ -21,7 +21,7 @@ def next_id(fw, step: int) -> None:
 
 
 def tend(fw) -> None:
-    """Drains, with the chore due."""
+    """Drains, with the chore due. It makes at least one partition a turn."""
     fw.execute("UPDATE flywheel.maintenance SET last_run_at = '-infinity' WHERE task = 'partitions'")
     fw.drain(sweep=False)
 
@@ -65,7 +65,7 @@ def test_steps_inserted_before_there_were_partitions_move_with_their_verdicts(fw
     fw.execute("UPDATE flywheel.traces SET output = 'long enough' WHERE id = %s", (ids[0],))
     fw.execute("DELETE FROM flywheel.traces WHERE id = %s", (ids[1],))
     tend(fw)
-    assert partitions(fw)[:2] == [0, 1]
+    assert partitions(fw)[0] == 0
     assert (held(fw), held(fw, "verdicts")) == (0, 0)
     assert fw.coverage("v") == {"verdicts": 9}
     assert fw.one("SELECT passed FROM flywheel.verdicts WHERE step_id = %s", ids[0]) is False
@@ -137,7 +137,8 @@ def test_a_warning_comes_before_the_default_partition_is_needed(fw, another):
     assert fw.one(WARNING) == (f"partitions: no partition for steps from {5 * SIZE} on yet: "
                                "a transaction that wrote steps or reads them stays open")
     idle.conn.commit()
-    tend(fw)
+    for _ in range(3):
+        tend(fw)
     assert fw.one(WARNING) is None
     assert partitions(fw) == list(range(8))
 
@@ -160,7 +161,8 @@ def test_two_at_once_make_each_partition_once(fw, another, in_thread):
     threads = [in_thread(lambda s=s: [tend(s) for _ in range(5)]) for s in sessions]
     for thread in threads:
         thread.join()
-    tend(fw)
+    for _ in range(5):
+        tend(fw)
     assert partitions(fw) == [0, 1, 2, 3, 4]
 
 
