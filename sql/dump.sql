@@ -9,8 +9,7 @@
 -- not saved                         where it comes from after a restore
 -- coverage_ledger, _dirty, _horizon the sweep settles every block anew
 -- queue_stats, failure_reasons      the next drain measures and refreshes
--- python_validators, maintenance    the install script; their rows would collide with it. An interval that was changed
---                                   in maintenance is back at its default
+-- python_validators                 the install script; their rows would collide with it
 --
 -- The queues are ordinary tables, which pg_dump saves anyway.
 
@@ -21,7 +20,7 @@ BEGIN
     IF EXISTS (SELECT FROM pg_extension e WHERE e.extname = 'pg_flywheel') THEN
         FOREACH name IN ARRAY ARRAY[
             'providers', 'provider_state', 'prices', 'validators', 'validator_versions', 'activations',
-            'metric_rollup', 'dead_letters', 'deferrals', 'inbox', 'retention',
+            'metric_rollup', 'dead_letters', 'deferrals', 'inbox', 'retention', 'maintenance',
             'traces_id_seq', 'validator_versions_id_seq', 'activations_id_seq']
         LOOP
             PERFORM pg_extension_config_dump(format('flywheel.%I', name)::regclass, '');

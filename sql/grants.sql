@@ -81,6 +81,7 @@ BEGIN
     -- Who runs the installation. Neither TRIGGER nor REFERENCES: a trigger would run with the rights of the owner,
     -- whose functions write these tables.
     GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON ALL TABLES IN SCHEMA flywheel TO flywheel_admin;
+    PERFORM flywheel.close_partitions();
     GRANT ALL ON ALL SEQUENCES IN SCHEMA flywheel TO flywheel_admin; -- next_step_id() reads the one of traces
     GRANT ALL ON ALL ROUTINES IN SCHEMA flywheel TO flywheel_admin;
 END

@@ -25,6 +25,22 @@ COMMENT ON COLUMN flywheel.maintenance.last_run_at IS 'When it last began.';
 COMMENT ON COLUMN flywheel.maintenance.took_ms IS 'Milliseconds of the last run.';
 COMMENT ON COLUMN flywheel.maintenance.problem IS 'What the last run could not do, and what to do about it: also in flywheel.queue_health.';
 
+CREATE FUNCTION flywheel.replace_installed_task() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    DELETE FROM flywheel.maintenance m WHERE m.task = NEW.task;
+    RETURN NEW;
+END
+$$;
+
+CREATE TRIGGER replace_installed_task BEFORE INSERT ON flywheel.maintenance
+    FOR EACH ROW EXECUTE FUNCTION flywheel.replace_installed_task();
+
+COMMENT ON FUNCTION flywheel.replace_installed_task() IS
+'Trigger: a row that pg_dump saved takes the place of the one that CREATE EXTENSION made, so that a changed interval survives.';
+COMMENT ON TRIGGER replace_installed_task ON flywheel.maintenance IS 'Intervals that were changed survive a restore.';
+
 CREATE TABLE flywheel.queue_stats (
     queue       text PRIMARY KEY,
     waiting     bigint NOT NULL,

@@ -27,7 +27,8 @@ COMMENT ON TABLE flywheel.verdicts_default IS 'Verdicts of the steps in flywheel
 
 CREATE VIEW flywheel.partitions AS
 SELECT r.n, r.n * flywheel.partition_size() AS lo, (r.n + 1) * flywheel.partition_size() - 1 AS hi,
-       pg_total_relation_size(r.traces) AS trace_bytes, pg_total_relation_size(to_regclass('flywheel.' || quote_ident('verdicts_p' || r.n))) AS verdict_bytes
+       pg_total_relation_size(r.traces) AS trace_bytes,
+       pg_total_relation_size(to_regclass('flywheel.' || quote_ident('verdicts_p' || r.n))) AS verdict_bytes
 FROM (SELECT i.inhrelid::regclass AS traces, substring(c.relname FROM '^traces_p(-?\d+)$')::bigint AS n
       FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
       WHERE i.inhparent = 'flywheel.traces'::regclass) r
@@ -40,3 +41,20 @@ COMMENT ON COLUMN flywheel.partitions.lo IS 'First step id.';
 COMMENT ON COLUMN flywheel.partitions.hi IS 'Last step id.';
 COMMENT ON COLUMN flywheel.partitions.trace_bytes IS 'Bytes of traces_p<n> with its indexes.';
 COMMENT ON COLUMN flywheel.partitions.verdict_bytes IS 'Bytes of verdicts_p<n> with its indexes.';
+
+CREATE FUNCTION flywheel.close_partitions() RETURNS void
+    LANGUAGE plpgsql
+AS $$
+DECLARE
+    leaf regclass;
+BEGIN
+    FOR leaf IN SELECT i.inhrelid::regclass FROM pg_inherits i
+                WHERE i.inhparent IN ('flywheel.traces'::regclass, 'flywheel.verdicts'::regclass)
+    LOOP
+        EXECUTE format('REVOKE ALL ON %s FROM flywheel_admin', leaf);
+    END LOOP;
+END
+$$;
+
+COMMENT ON FUNCTION flywheel.close_partitions() IS
+'Internal: nobody but the owner reaches a partition but through its parent, whose triggers and policies hold. And pg_dump would save a right on a partition that CREATE EXTENSION does not make.';

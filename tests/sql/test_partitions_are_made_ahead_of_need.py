@@ -1,4 +1,4 @@
-"""Partitions of traces and verdicts exist before ids reach them, and nobody waits for their making, or is failed by it."""
+"""Partitions of traces and verdicts exist before ids reach them; nobody waits for their making, or is failed by it."""
 
 SIZE = 2**20
 NAMES = "SELECT n::int FROM flywheel.partitions ORDER BY n"
