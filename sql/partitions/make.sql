@@ -12,12 +12,15 @@ DECLARE
 BEGIN
     -- A statement that is under way knows the partitions of its start: it would put a row of the new range into the
     -- default partition, which by then refuses it. So no writer may be under way.
-    LOCK TABLE ONLY flywheel.traces IN SHARE MODE;
+    LOCK TABLE ONLY flywheel.traces IN SHARE ROW EXCLUSIVE MODE;
+    IF to_regclass(format('flywheel.%I', 'traces_p' || n)) IS NOT NULL THEN
+        RETURN; -- another session was faster
+    END IF;
     LOCK TABLE flywheel.traces_default, flywheel.verdicts_default IN ACCESS EXCLUSIVE MODE;
     IF EXISTS (SELECT FROM flywheel.traces_default t WHERE t.id >= lo AND t.id < hi)
         OR EXISTS (SELECT FROM flywheel.verdicts_default v WHERE v.step_id >= lo AND v.step_id < hi)
     THEN
-        LOCK TABLE ONLY flywheel.verdicts IN SHARE MODE; -- nobody writes verdicts of steps that do not exist
+        LOCK TABLE ONLY flywheel.verdicts IN SHARE ROW EXCLUSIVE MODE; -- nobody writes verdicts of steps that do not exist
     END IF;
 
     FOR parent, key IN VALUES ('traces', 'id'), ('verdicts', 'step_id') LOOP
@@ -74,7 +77,7 @@ COMMENT ON FUNCTION flywheel.moving_is_harmless() IS
 'Internal: false when a table of yours references flywheel.traces: its steps are then neither moved nor dropped by partition.';
 
 CREATE FUNCTION flywheel.make_partitions() RETURNS int
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     n    bigint;

@@ -162,7 +162,8 @@ def test_new_steps_versions_and_messages_get_new_ids(restored):
 def test_rights_come_back(source, restored):
     for rights in (
         "SELECT nspname, nspacl FROM pg_namespace WHERE nspname IN ('flywheel', 'pgmq') ORDER BY 1",
-        "SELECT oid::regclass::text, relacl FROM pg_class "
+        "SELECT oid::regclass::text, "
+        "coalesce(relacl, acldefault(CASE relkind WHEN 'S' THEN 's' ELSE 'r' END::\"char\", relowner)) FROM pg_class "
         f"WHERE relnamespace IN ('flywheel'::regnamespace, 'pgmq'::regnamespace) AND relname !~ {LATER_PARTITION} "
         "ORDER BY 1",
         "SELECT oid::regprocedure::text, proacl FROM pg_proc WHERE pronamespace = 'flywheel'::regnamespace ORDER BY 1",

@@ -166,6 +166,23 @@ def test_two_at_once_make_each_partition_once(fw, another, in_thread):
     assert partitions(fw) == [0, 1, 2, 3, 4]
 
 
+def test_two_by_hand_wait_for_each_other(fw, another, in_thread):
+    drop_all(fw)
+    one, two = another(fw, autocommit=False), another(fw)
+    assert one.one("SELECT flywheel.make_partitions()") == 5
+    thread = in_thread(lambda: two.execute("SELECT flywheel.make_partitions()"))
+    fw.wait_until("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND pid = %s)", two.conn.info.backend_pid)
+    one.conn.commit()
+    thread.join()
+    assert partitions(fw) == [0, 1, 2, 3, 4]
+
+
+def test_an_admin_who_is_no_superuser_makes_them(fw):
+    drop_all(fw)
+    fw.execute("SET ROLE flywheel_admin")
+    assert fw.one("SELECT flywheel.make_partitions()") == 5
+
+
 def test_steps_that_another_table_references_are_not_moved(fw):
     drop_all(fw)
     fw.execute("CREATE TABLE note (step bigint REFERENCES flywheel.traces ON DELETE CASCADE)")

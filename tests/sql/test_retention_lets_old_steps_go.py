@@ -204,6 +204,15 @@ def test_steps_that_another_table_references_stay_with_a_warning(fw):
         "SELECT warning FROM flywheel.queue_health WHERE queue = 'inbox'")
 
 
+def test_an_admin_sets_it_and_a_worker_applies_it(fw):
+    insert(fw, "p", "10 days")
+    fw.execute("SET ROLE flywheel_admin")
+    fw.execute("SELECT flywheel.set_retention('5 days')")
+    fw.execute("SET ROLE flywheel_worker")
+    fw.drain()
+    assert left(fw) == {}
+
+
 @pytest.mark.parametrize("keep", ["0 days", "-1 day"])
 def test_a_bad_age_is_refused(fw, keep):
     with pytest.raises(psycopg.errors.InvalidParameterValue, match="bad retention") as refusal:
