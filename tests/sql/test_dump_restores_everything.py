@@ -186,3 +186,12 @@ def test_restored_steps_are_put_into_partitions_again(source, restored):
     ahead = "SELECT count(*) FROM flywheel.partitions WHERE n > flywheel.range_of(flywheel.next_step_id() - 1)"
     assert rows(restored, ahead) == [(4,)]
     assert rows(restored, "SELECT count(*) FROM flywheel.traces_p1 WHERE output = 'x'") > [(0,)]
+
+
+def test_a_drain_that_checks_no_function_bodies_is_no_restore(db):
+    db.execute(SHORT)
+    db.execute("""SELECT flywheel.add_validator('short', 'short', '{"limit": 5}')""")
+    db.execute("SET check_function_bodies = off")
+    insert(db, 3)
+    db.execute("CALL flywheel.drain()")
+    assert rows(db, "SELECT sum(n) FROM flywheel.metrics") == [(3,)]
