@@ -29,10 +29,14 @@ run = GD.get("flywheel_run")
 if run is None: # once per backend
     import sys
     sys.path.insert(0, plpy.execute("SELECT flywheel.py_path() AS path")[0]["path"])
-    from pyvalidators.batch import run
-    GD["flywheel_run"] = run
+    from pyvalidators.batch import Interrupted, run
+    GD["flywheel_run"], GD["flywheel_interrupted"] = run, Interrupted
 began = time.perf_counter()
-outcomes = run(name, json.loads(config), columns, step_budget, batch_budget)
+try:
+    outcomes = run(name, json.loads(config), columns, step_budget, batch_budget)
+except GD["flywheel_interrupted"]:
+    plpy.execute("SELECT") # Postgres has the signal now: this raises what it stands for
+    raise
 return (*outcomes, (time.perf_counter() - began) * 1000 / len(outcomes.status))
 $$;
 
