@@ -41,7 +41,7 @@ BEGIN
     GRANT INSERT, SELECT (id) ON flywheel.traces TO flywheel_writer;
     GRANT SELECT ON flywheel.validators, flywheel.validator_versions TO flywheel_writer;
     GRANT EXECUTE ON FUNCTION flywheel."check", flywheel.filter_matches, flywheel.has_python, flywheel.call_sql,
-        flywheel.try_call, flywheel.outcome_of, flywheel.try_python, flywheel.field_sql TO flywheel_writer;
+        flywheel.outcome_sql, flywheel.try_call, flywheel.outcome_of, flywheel.try_python, flywheel.field_sql TO flywheel_writer;
 
     -- Dashboards and people: results, not queues.
     GRANT SELECT ON flywheel.traces, flywheel.verdicts, flywheel.validators, flywheel.validator_versions,
@@ -66,7 +66,8 @@ BEGIN
         flywheel.run, flywheel.hold, flywheel.split, flywheel.acknowledge, flywheel.retry, flywheel.requeue,
         flywheel.validate, flywheel.hand_over, flywheel.lock_steps, flywheel.block_of, flywheel.wanted_sql, flywheel.eligible_sql,
         flywheel.sample_point, flywheel.store_outcomes, flywheel.store_error, flywheel.outcomes_sql, flywheel.call_sql,
-        flywheel.try_call, flywheel.outcome_of, flywheel.field_sql,
+        flywheel.outcome_sql, flywheel.try_call, flywheel.try_python, flywheel.outcome_of, flywheel.field_sql, flywheel.lapsed,
+        flywheel.be_careful, flywheel.validating, flywheel.stop_overdue, flywheel.note_stored, flywheel.note_outcomes,
         -- the worker calls these
         flywheel.judgements_waiting, flywheel.claim_judgements, flywheel.paid_answers, flywheel.extend_leases,
         flywheel.give_back, flywheel.record_judgements, flywheel.defer_judgements, flywheel.bury_judgements,

@@ -11,6 +11,7 @@
 \ir validators/lock.sql
 \ir validators/check_config.sql
 \ir validators/fingerprint.sql
+\ir validators/suspend.sql
 \ir validators/set_validator.sql
 \ir validators/versions.sql
 \ir validators/set_provider.sql
@@ -26,6 +27,7 @@
 \ir drain/dispatch.sql
 \ir drain/evaluate.sql
 \ir drain/validate.sql
+\ir drain/overdue.sql
 \ir drain/run.sql
 \ir drain/sweep.sql
 \ir metrics/intervals.sql

@@ -106,7 +106,7 @@ class PythonValidating:
                 except psycopg.OperationalError:
                     raise
                 except psycopg.Error as error:
-                    # Back when its lease is over: then again, then in halves, until the one step is found.
+                    # Back when its lease is over: then again, then in parts, until the one step is found.
                     data = {"validator": claimed.validator, "steps": len(claimed.ids), "error": str(error)}
                     log.error("verdicts refused by the database", extra={"data": data})
                 self.ranges += 1
@@ -142,10 +142,10 @@ class PythonValidating:
             try:
                 answer = await host.run(request)
             except ConnectionError as problem:
-                # Back at once: after the second time the range is halved, until the one step is found.
+                # Back at once: after the second time the range is taken apart, until the one step is found.
                 data = {"validator": claimed.validator, "steps": len(claimed.ids), "why": str(problem)}
                 log.warning("validator process lost", extra={"data": data})
-                await self._tell("SELECT flywheel.extend_leases(%s, %s, 0)", QUEUE, [claimed.msg_id])
+                await self._tell("SELECT flywheel.retry(%s, %s, 0, %s)", QUEUE, claimed.msg_id, str(problem))
                 return
             if "error" in answer:
                 answer = {"status": ["error"] * len(claimed.ids), "reason": [answer["error"]] * len(claimed.ids)}

@@ -7,6 +7,8 @@ import os
 import signal
 from contextlib import suppress
 
+import psycopg
+
 import pyvalidators
 
 from .database import ONCE_PATIENCE_S, Database, outlast
@@ -18,6 +20,9 @@ from .provider import Failure, ProviderConfig
 log = logging.getLogger(__name__)
 
 DRAIN_S = 1.0
+OVERDUE_S = 30.0
+"""How long a drain may validate one range of steps."""
+LOOK_FOR_OVERDUE_S = 5.0
 LOOK_FOR_PROVIDERS_S = 2.0
 UNUSABLE_PROVIDER_S = 30.0
 # Kubernetes kills after 30 s.
@@ -62,6 +67,7 @@ class Worker:
             self._add(validating)
             run = self._run_once if self.once else self._run_on
             self._work = asyncio.create_task(run(validating))
+            watch = asyncio.create_task(self._stop_overdue())
             try:
                 await self._work
             except asyncio.CancelledError:
@@ -69,6 +75,8 @@ class Worker:
                     raise
             except ExceptionGroup as group:
                 raise _first(group) from group
+            finally:
+                watch.cancel()
         log.info("worker stopped")
 
     async def _meet(self) -> None:
@@ -103,10 +111,21 @@ class Worker:
             await outlast(lambda: self._drain(DRAIN_S), self._stopping)
 
     async def _drain(self, seconds: float) -> None:
-        async with self._db.connection() as conn:
-            row = await (await conn.execute("CALL flywheel.drain(%s)", (seconds,))).fetchone()
-            assert row is not None
-            self.verdicts += row[1]
+        while not self._stopping.is_set():
+            try:
+                async with self._db.connection() as conn:
+                    row = await (await conn.execute("CALL flywheel.drain(%s)", (seconds,))).fetchone()
+                assert row is not None
+                self.verdicts += row[1]
+                return
+            except psycopg.errors.QueryCanceled as error:
+                log.warning("a drain was stopped", extra={"data": {"why": str(error).strip()}})
+
+    async def _stop_overdue(self) -> None:
+        """Nobody else stops a validator that does not end."""
+        while True:
+            await outlast(lambda: self._db.value("SELECT flywheel.stop_overdue(%s)", OVERDUE_S))
+            await asyncio.sleep(LOOK_FOR_OVERDUE_S)
 
     async def _keep_judging(self) -> None:
         """One Judging per provider; a changed provider gets a new one when the old one is done."""

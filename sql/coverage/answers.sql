@@ -40,7 +40,7 @@ AS $$
            CASE WHEN v.step_id IS NOT NULL THEN 'verdict'
                 WHEN x.step_id IS NOT NULL THEN 'dead_letter'
                 WHEN s.version_id IS NULL THEN 'not_eligible'
-                WHEN f.step_id IS NOT NULL OR p.paused_until > now() THEN 'deferred'
+                WHEN f.step_id IS NOT NULL OR p.paused_until > now() OR w.suspended IS NOT NULL THEN 'deferred'
                 ELSE 'pending'
            END,
            CASE WHEN s.version_id IS NOT NULL THEN NULL

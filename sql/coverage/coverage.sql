@@ -44,7 +44,7 @@ WITH counted AS (
     FROM flywheel.unsettled() u
     CROSS JOIN LATERAL flywheel.count_answers(u.lo, u.hi, u.validator) c
 )
-SELECT d.name AS validator, w.version, d.enabled,
+SELECT d.name AS validator, w.version, d.enabled AND w.suspended IS NULL AS enabled,
        coalesce(sum(c.steps), 0)::bigint         AS steps,
        coalesce(sum(c.verdicts), 0)::bigint      AS verdicts,
        coalesce(sum(c.pending), 0)::bigint       AS pending,
@@ -55,17 +55,18 @@ SELECT d.name AS validator, w.version, d.enabled,
        coalesce(sum(c.sampled_out), 0)::bigint   AS sampled_out,
        coalesce(sum(c.not_requested), 0)::bigint AS not_requested,
        coalesce(sum(c.before), 0)::bigint        AS before,
-       coalesce(sum(c.paused), 0)::bigint        AS paused
+       coalesce(sum(c.paused), 0)::bigint        AS paused,
+       w.suspended
 FROM flywheel.validators d
 JOIN flywheel.validator_versions w ON w.id = d.version_id
 LEFT JOIN counted c ON c.validator = d.name
-GROUP BY d.name, w.version, d.enabled;
+GROUP BY d.name, w.version, d.enabled, w.suspended;
 
 COMMENT ON VIEW flywheel.coverage IS
 'Per validator: steps = verdicts + pending + deferred + dead_letters + not_eligible, at any moment. Ask flywheel.why(step, validator) about one. Steps that are inserted with an old id of their own choice count from their dispatch on.';
 COMMENT ON COLUMN flywheel.coverage.validator IS 'flywheel.validators.name.';
 COMMENT ON COLUMN flywheel.coverage.version IS 'The current version; steps of earlier versions count with the version they belong to.';
-COMMENT ON COLUMN flywheel.coverage.enabled IS 'Whether it takes new steps.';
+COMMENT ON COLUMN flywheel.coverage.enabled IS 'Whether it takes new steps: false after set_validator(enabled => false), and while it is suspended.';
 COMMENT ON COLUMN flywheel.coverage.steps IS 'All steps in flywheel.traces.';
 COMMENT ON COLUMN flywheel.coverage.verdicts IS 'Steps with a verdict of any status.';
 COMMENT ON COLUMN flywheel.coverage.pending IS 'Steps that wait for the drain or the worker.';
@@ -77,3 +78,4 @@ COMMENT ON COLUMN flywheel.coverage.sampled_out IS 'Not in the sample.';
 COMMENT ON COLUMN flywheel.coverage.not_requested IS 'The validator runs on demand, and nobody asked for these.';
 COMMENT ON COLUMN flywheel.coverage.before IS 'Inserted before the validator existed: see flywheel.backfill.';
 COMMENT ON COLUMN flywheel.coverage.paused IS 'Inserted while the validator was disabled: see flywheel.backfill.';
+COMMENT ON COLUMN flywheel.coverage.suspended IS 'Why it switched itself off, and how to bring it back: its steps are deferred meanwhile. NULL: it did not.';

@@ -16,6 +16,7 @@ DECLARE
     last     bigint; -- each turn goes through the queue once
     taken    bigint;
     worked   boolean;
+    stopped  text;
     turn_end timestamptz;
     idle     double precision := 0.02;
 BEGIN
@@ -57,10 +58,15 @@ BEGIN
             worked := true;
             last := m.msg_id;
             m := NULL;
-            IF clock_timestamp() < turn_end THEN
+            stopped := nullif(current_setting('flywheel.cancelled', true), '');
+            IF clock_timestamp() < turn_end AND stopped IS NULL THEN
                 SELECT * INTO m FROM flywheel.claim('flywheel_code', 1, lease, last);
             END IF;
             COMMIT;
+            IF stopped IS NOT NULL THEN
+                RAISE EXCEPTION 'flywheel.drain(), while a validator ran: %', stopped
+                    USING ERRCODE = 'query_canceled', HINT = 'Nothing is lost: the next drain goes on, and finds the step that takes so long.';
+            END IF;
         END LOOP;
 
         PERFORM flywheel.maintain();
@@ -80,7 +86,7 @@ END
 $$;
 
 COMMENT ON PROCEDURE flywheel.drain(double precision, int, boolean, bigint, bigint) IS
-'Dispatches new steps and runs the code validators: for so many seconds, or, with 0, until nothing is left. chunk: most steps of one message, 1..4096. Any number may run at once. Cron: CALL flywheel.drain(55) every minute. Not inside a transaction block: it commits after every message. Set statement_timeout in the session to bound a validator written in SQL.';
+'Dispatches new steps and runs the code validators: for so many seconds, or, with 0, until nothing is left. chunk: most steps of one message, 1..4096. Any number may run at once. Cron: CALL flywheel.drain(55) every minute. Not inside a transaction block: it commits after every message. A validator that takes too long is stopped by flywheel.stop_overdue(), or by the session''s statement_timeout.';
 
 CREATE FUNCTION flywheel.sweep_if_due() RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp

@@ -44,29 +44,54 @@ $$;
 COMMENT ON FUNCTION flywheel.call_sql(flywheel.validator_versions) IS
 'Internal: SQL text that calls the validator function on the step t and gives a flywheel.verdict. An error when the function is gone.';
 
-CREATE FUNCTION flywheel.try_call(t flywheel.traces, call text) RETURNS flywheel.outcome
+CREATE FUNCTION flywheel.outcome_sql(w flywheel.validator_versions) RETURNS text
+    LANGUAGE sql STABLE
+    RETURN CASE WHEN w.runs_in = 'python' THEN format('flywheel.try_python(t, %L::flywheel.validator_versions)', w)
+                ELSE format('flywheel.outcome_of(%s, $2)', flywheel.call_sql(w)) END;
+
+COMMENT ON FUNCTION flywheel.outcome_sql(flywheel.validator_versions) IS
+'Internal: SQL text for the flywheel.outcome of the step t; $2 is when it began.';
+
+CREATE FUNCTION flywheel.try_call(t flywheel.traces, call text, first bigint DEFAULT NULL) RETURNS flywheel.outcome
     LANGUAGE plpgsql
 AS $$
 DECLARE
     began timestamptz := clock_timestamp();
-    r     flywheel.verdict;
+    r     flywheel.outcome;
 BEGIN
-    EXECUTE 'SELECT (v).* FROM (SELECT ' || call || ' AS v FROM (SELECT ($1).*) t OFFSET 0) s' INTO r USING t;
-    RETURN flywheel.outcome_of(r, began);
-EXCEPTION WHEN OTHERS OR assert_failure THEN
-    RETURN ROW(NULL, NULL, left(SQLSTATE || ': ' || SQLERRM, 1000), NULL, 'error',
-               extract(epoch FROM clock_timestamp() - began)::real * 1000)::flywheel.outcome;
+    IF first IS NOT NULL AND current_setting('flywheel.cancelled', true) <> '' THEN
+        RETURN NULL;
+    END IF;
+    EXECUTE 'SELECT (o).* FROM (SELECT ' || call || ' AS o FROM (SELECT ($1).*) t OFFSET 0) s' INTO r USING t, began;
+    RETURN r;
+EXCEPTION
+    WHEN query_canceled THEN
+        IF first IS NULL THEN
+            RAISE;
+        END IF;
+        PERFORM set_config('flywheel.cancelled', SQLERRM, true);
+        IF t.id > first THEN
+            RETURN NULL; -- the steps before it took the time, too: it gets another turn, as the first
+        END IF;
+        RETURN ROW(NULL, NULL, format('stopped after %s s: %s', round(extract(epoch FROM clock_timestamp() - began), 1), SQLERRM), NULL,
+                   'timeout', extract(epoch FROM clock_timestamp() - began)::real * 1000)::flywheel.outcome;
+    WHEN OTHERS OR assert_failure THEN
+        RETURN ROW(NULL, NULL, left(SQLSTATE || ': ' || SQLERRM, 1000), NULL, 'error',
+                   extract(epoch FROM clock_timestamp() - began)::real * 1000)::flywheel.outcome;
 END
 $$;
 
-COMMENT ON FUNCTION flywheel.try_call(flywheel.traces, text) IS
-'Internal: calls a validator on one step; its exception is that step''s error. About 0.1 ms: used once a whole range has raised.';
+COMMENT ON FUNCTION flywheel.try_call(flywheel.traces, text, bigint) IS
+'Internal: calls a validator on one step; its exception is that step''s error. About 0.1 ms: used once a whole range has raised or was cancelled. first: of the steps that are tried. A cancel is a timeout of the first; for a later one, and for all after a cancel, it returns NULL: no outcome yet.';
 
-CREATE FUNCTION flywheel.outcomes_sql(w flywheel.validator_versions, wanted text, guarded boolean) RETURNS text
+CREATE FUNCTION flywheel.outcomes_sql(w flywheel.validator_versions, wanted text, first bigint DEFAULT NULL) RETURNS text
     LANGUAGE plpgsql STABLE
 AS $$
 BEGIN
-    IF w.runs_in = 'python' THEN
+    IF first IS NOT NULL THEN
+        RETURN format('SELECT t.id, t.created_at, t.pipeline, t.node, t.variant, flywheel.try_call(t, %L, %s) FROM flywheel.traces t WHERE %s ORDER BY t.id',
+                      flywheel.outcome_sql(w), first, wanted);
+    ELSIF w.runs_in = 'python' THEN
         -- One call of the bridge for the range, arrays in and arrays out. It may answer for fewer steps, the first ones,
         -- when the batch has used up its CPU budget.
         RETURN format(
@@ -86,9 +111,6 @@ BEGIN
             (SELECT string_agg(format('array_agg(%s)', flywheel.field_sql(f)), ', ' ORDER BY n)
              FROM unnest(w.reads) WITH ORDINALITY AS r (f, n)),
             wanted);
-    ELSIF guarded THEN
-        RETURN format('SELECT t.id, t.created_at, t.pipeline, t.node, t.variant, flywheel.try_call(t, %L) FROM flywheel.traces t WHERE %s',
-                      flywheel.call_sql(w), wanted);
     END IF;
     RETURN format(
         'SELECT s.id, s.created_at, s.pipeline, s.node, s.variant, flywheel.outcome_of(s.v, s.began)
@@ -98,5 +120,5 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION flywheel.outcomes_sql(flywheel.validator_versions, text, boolean) IS
-'Internal: a query for (id, created_at, pipeline, node, variant, outcome) of the steps t of flywheel.traces that the condition wants. guarded: a step''s exception becomes its error.';
+COMMENT ON FUNCTION flywheel.outcomes_sql(flywheel.validator_versions, text, bigint) IS
+'Internal: a query for (id, created_at, pipeline, node, variant, outcome) of the steps t of flywheel.traces that the condition wants. first: the first of them, to call the validator step by step: a step''s exception becomes its error.';

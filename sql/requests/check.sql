@@ -40,10 +40,10 @@ BEGIN
         ORDER BY d.name
     LOOP
         BEGIN
-            IF w.runs_in = 'sql' THEN
-                r := flywheel.try_call(t, flywheel.call_sql(w));
-            ELSIF flywheel.has_python() THEN
-                r := flywheel.try_python(t, w);
+            IF w.suspended IS NOT NULL THEN
+                r := ROW(NULL, NULL, w.suspended, NULL, 'abstained', NULL)::flywheel.outcome;
+            ELSIF w.runs_in = 'sql' OR flywheel.has_python() THEN
+                r := flywheel.try_call(t, flywheel.outcome_sql(w));
             ELSE
                 r := ROW(NULL, NULL, 'Python validators run in the worker: this database has no plpython3u', NULL, 'abstained', NULL)::flywheel.outcome;
             END IF;
@@ -63,7 +63,7 @@ END
 $$;
 
 COMMENT ON FUNCTION flywheel."check"(text, text, text, text, text, text, jsonb, jsonb) IS
-'Runs the enabled code validators that match pipeline, node and node_type on this input and output, now, and stores nothing: one row per validator. Validators written in SQL run with the caller''s rights. Judges and sampling do not take part. Where Python validators cannot run in the database they abstain.';
+'Runs the enabled code validators that match pipeline, node and node_type on this input and output, now, and stores nothing: one row per validator. Validators written in SQL run with the caller''s rights. Judges and sampling do not take part. Where Python validators cannot run in the database they abstain, and so does one that switched itself off.';
 
 CREATE FUNCTION flywheel.try_python(t flywheel.traces, w flywheel.validator_versions) RETURNS flywheel.outcome
     LANGUAGE plpgsql

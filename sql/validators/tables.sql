@@ -114,6 +114,8 @@ CREATE TABLE flywheel.validator_versions (
     model       text,
     rubric      text,
     fingerprint text NOT NULL,
+    stuck       int NOT NULL DEFAULT 0,
+    suspended   text,
     created_at  timestamptz NOT NULL DEFAULT now(),
     created_by  text NOT NULL DEFAULT session_user,
     UNIQUE (validator, version)
@@ -135,6 +137,8 @@ COMMENT ON COLUMN flywheel.validator_versions.provider IS 'Judges: who is asked.
 COMMENT ON COLUMN flywheel.validator_versions.model IS 'Judges: the model.';
 COMMENT ON COLUMN flywheel.validator_versions.rubric IS 'Judges: what the output is held against.';
 COMMENT ON COLUMN flywheel.validator_versions.fingerprint IS 'Hash of the function''s source. When the source changes, the next drain makes a new version.';
+COMMENT ON COLUMN flywheel.validator_versions.stuck IS 'Steps in a row that timed out or killed their process; from 10 on the version is suspended.';
+COMMENT ON COLUMN flywheel.validator_versions.suspended IS 'Why it switched itself off; NULL: it did not. Its steps are deferred. flywheel.set_validator(name, enabled => true) brings it back, and so does a new version.';
 COMMENT ON COLUMN flywheel.validator_versions.created_at IS 'When the version was made.';
 COMMENT ON COLUMN flywheel.validator_versions.created_by IS 'Who made it.';
 

@@ -6,6 +6,7 @@ import re
 import signal
 import sys
 import time
+from contextlib import suppress
 
 from pyvalidators import VALIDATORS, Verdict
 
@@ -17,10 +18,8 @@ def loops():
 
 def loops_deaf_to_exceptions():
     while True:
-        try:
+        with suppress(Exception):
             loops()
-        except Exception:
-            pass
 
 
 def catastrophic_regex():
