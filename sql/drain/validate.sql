@@ -66,11 +66,11 @@ BEGIN
             stored := flywheel.store_error(w, wanted, SQLSTATE || ': ' || SQLERRM); -- the function is gone, for example
         END;
     END IF;
-    IF clock_timestamp() - began > interval '0.5 seconds' OR w.stuck > 0 THEN
+    careful := coalesce(current_setting('flywheel.cancelled', true), '') <> '';
+    IF careful OR w.stuck > 0 OR clock_timestamp() - began > interval '0.5 seconds' THEN
         PERFORM flywheel.note_stored(w.id, lo, hi);
     END IF;
     -- What a cancel or the CPU budget left over.
-    careful := coalesce(current_setting('flywheel.cancelled', true), '') <> '';
     IF careful OR (w.runs_in = 'python' AND clock_timestamp() - began > interval '5 seconds') THEN
         EXECUTE 'SELECT min(t.id) FROM flywheel.traces t WHERE ' || wanted INTO first;
         IF first IS NOT NULL THEN
@@ -105,7 +105,7 @@ END
 $$;
 
 COMMENT ON FUNCTION flywheel.note_stored(int, bigint, bigint) IS
-'Internal: flywheel.note_outcomes() of what this transaction stored. Called after slow ranges only, since a timeout takes a second.';
+'Internal: flywheel.note_outcomes() of what this transaction stored. Not called after quick ranges, where nothing can have timed out.';
 
 CREATE FUNCTION flywheel.store_error(w flywheel.validator_versions, wanted text, reason text) RETURNS bigint
     LANGUAGE plpgsql

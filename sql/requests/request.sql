@@ -9,6 +9,7 @@ DECLARE
     d       flywheel.validators;
     lo      bigint;
     hi      bigint;
+    asleep  text;
     wanted  bigint;
 BEGIN
     PERFORM flywheel.check_sample_rate(sample);
@@ -35,6 +36,10 @@ BEGIN
     FROM (SELECT t.id, row_number() OVER (ORDER BY t.id) / 100000 AS piece FROM flywheel.traces t WHERE t.id BETWEEN lo AND hi) p
     GROUP BY p.piece;
 
+    asleep := (SELECT w.suspended FROM flywheel.validator_versions w WHERE w.id = d.version_id);
+    IF asleep IS NOT NULL THEN
+        RAISE WARNING 'flywheel: the steps wait: validator % is %', d.name, asleep;
+    END IF;
     SELECT count(*) INTO wanted
     FROM flywheel.answers(lo, hi, d.name) a
     WHERE a.version_id = d.version_id AND a.answer IN ('pending', 'deferred');

@@ -30,11 +30,14 @@ CREATE FUNCTION flywheel.enqueue_waiting(version_id int) RETURNS void
     LANGUAGE plpgsql
 AS $$
 BEGIN
-    -- Whole blocks: what is answered already is left alone.
-    INSERT INTO flywheel.inbox (lo, hi, n, version_id)
-    SELECT u.lo, u.hi, 4096, w.id
-    FROM flywheel.validator_versions w JOIN flywheel.unsettled() u ON u.validator = w.validator
-    WHERE w.id = enqueue_waiting.version_id;
+    -- Exactly those: with whole blocks a new version would answer for steps that the old one has answered.
+    INSERT INTO flywheel.inbox (lo, hi, n, ids, version_id)
+    SELECT min(a.step_id), max(a.step_id), count(*), range_agg(int8range(a.step_id, a.step_id, '[]')), a.version_id
+    FROM flywheel.validator_versions w
+    JOIN flywheel.unsettled() u ON u.validator = w.validator
+    CROSS JOIN LATERAL flywheel.answers(u.lo, u.hi, u.validator) a
+    WHERE w.id = enqueue_waiting.version_id AND a.version_id = w.id AND a.answer IN ('pending', 'deferred')
+    GROUP BY u.lo, a.version_id;
 END
 $$;
 
