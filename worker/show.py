@@ -105,6 +105,8 @@ def coverage(rows: list[dict[str, Any]]) -> Table:
         counts = [row[each] for each in ("steps", "verdicts", "pending", "deferred", "dead_letters")]
         name = plain(row["validator"], 24) + ("" if row["enabled"] else " (off)")
         table.add_row(_cell(name, 30), *(f"{count:,}" for count in counts), Text(not_eligible or "0"))
+    suspended = [f"{plain(row['validator'], 24)} is {plain(row['suspended'], 400)}" for row in rows if row["suspended"]]
+    table.caption = Text("\n".join(suspended), style="yellow") if suspended else None
     return table
 
 
