@@ -13,4 +13,4 @@ END
 $$;
 
 COMMENT ON FUNCTION flywheel.schedule() IS
-'Has pg_cron run the drain every minute, and stop validators that do not end; says what to do where pg_cron is missing. Undo: SELECT cron.unschedule(''flywheel''), cron.unschedule(''flywheel_overdue'').';
+'Has pg_cron run the drain every minute, and stop validators that do not end; says what to do where pg_cron is missing. With cron.use_background_workers, pg_cron 1.4 starts no job while one runs: there only a flywheel worker, or a statement_timeout of the role that schedules, stops a validator in SQL. Undo: SELECT cron.unschedule(''flywheel''), cron.unschedule(''flywheel_overdue'').';
