@@ -1,5 +1,9 @@
 """Ten steps in a row that time out or kill their process switch a validator off. What waits is deferred, not lost."""
 
+import subprocess
+import sys
+from contextlib import suppress
+
 import psycopg
 import pytest
 
@@ -8,17 +12,14 @@ pytestmark = pytest.mark.faults
 STUCK = "SELECT step.output = 'fine' OR pg_sleep(60) IS NULL"
 
 
-def drain_impatiently(fw, seconds: str = "150ms") -> None:
+def drain_impatiently(fw, seconds: str = "300ms") -> None:
     """Until the queue is empty; each cancel ends a drain."""
     while True:
         fw.execute(f"SET statement_timeout = '{seconds}'")
-        try:
+        with suppress(psycopg.errors.QueryCanceled):
             fw.drain(sweep=False)
-            return
-        except psycopg.errors.QueryCanceled:
-            pass
-        finally:
             fw.execute("RESET statement_timeout")
+            return
 
 
 def switched_off(fw, n: int = 30) -> list[int]:
@@ -40,6 +41,10 @@ def test_it_says_why_and_its_steps_wait(fw):
     assert "flywheel.set_validator('v', enabled => true)" in suspended
     answer, reason, until = fw.one("SELECT answer, reason, until::text FROM flywheel.why(%s, 'v')", steps[20])
     assert (answer, reason, until) == ("deferred", suspended, "infinity")
+    command = [sys.executable, "-m", "pg_flywheel", "status", "--dsn", fw.conn.info.dsn]
+    status = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "v (off)" in status
+    assert "v is switched off: 10 times in a row" in " ".join(status.split())
     fw.insert("fine")
     fw.drain()
     assert fw.coverage("v") == {"verdicts": 10, "deferred": 21}
