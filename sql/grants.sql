@@ -46,13 +46,15 @@ BEGIN
     -- Dashboards and people: results, not queues.
     GRANT SELECT ON flywheel.traces, flywheel.verdicts, flywheel.validators, flywheel.validator_versions,
         flywheel.activations, flywheel.python_validators, flywheel.dead_letters, flywheel.deferrals, flywheel.providers,
-        flywheel.provider_state, flywheel.prices, flywheel.metric_rollup, flywheel.metrics, flywheel.metrics_hourly,
+        flywheel.provider_state, flywheel.judge_state, flywheel.spending, flywheel.budgets, flywheel.holds,
+        flywheel.prices, flywheel.metric_rollup, flywheel.metrics, flywheel.metrics_hourly,
         flywheel.metrics_daily, flywheel.failure_reasons, flywheel.coverage, flywheel.coverage_ledger,
         flywheel.coverage_dirty, flywheel.queue_health, flywheel.queue_stats,
         flywheel.maintenance TO flywheel_reader;
     GRANT EXECUTE ON FUNCTION flywheel.why, flywheel.answers, flywheel.count_answers, flywheel.unsettled, flywheel.step_blocks,
         flywheel.metrics_by, flywheel.wilson_lo, flywheel.wilson_hi, flywheel.reason_key, flywheel.block_of,
-        flywheel.sample_point, flywheel.filter_matches, flywheel.known_validator, flywheel.has_python TO flywheel_reader;
+        flywheel.sample_point, flywheel.filter_matches, flywheel.known_validator, flywheel.has_python, flywheel.utc_day
+        TO flywheel_reader;
 
     -- The worker and the scheduler: drain, claim, record. Validators written in SQL run with this role's rights.
     GRANT SELECT ON flywheel.traces, flywheel.validator_versions, flywheel.activations, flywheel.dead_letters,
@@ -70,8 +72,8 @@ BEGIN
         -- the worker calls these
         flywheel.judgements_waiting, flywheel.claim_judgements, flywheel.paid_answers, flywheel.extend_leases,
         flywheel.give_back, flywheel.record_judgements, flywheel.defer_judgements, flywheel.bury_judgements,
-        flywheel.pause_provider, flywheel.claim_python, flywheel.record_python, flywheel.sync_python_validators,
-        flywheel.has_python
+        flywheel.fail_judgements, flywheel.pause_provider, flywheel.claim_python, flywheel.record_python, flywheel.sync_python_validators,
+        flywheel.has_python, flywheel.utc_day -- for queue_health
         TO flywheel_worker;
     IF flywheel.has_python() THEN
         EXECUTE 'GRANT EXECUTE ON FUNCTION flywheel.py_validate, flywheel.py_path TO flywheel_worker, flywheel_writer';

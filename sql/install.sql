@@ -2,6 +2,9 @@
 -- are all built from this list.
 \ir schema.sql
 \ir validators/tables.sql
+\ir judges/state.sql
+\ir judges/budget.sql
+\ir judges/holds.sql
 \ir traces/table.sql
 \ir traces/inbox.sql
 \ir metrics/verdicts.sql
@@ -36,9 +39,13 @@
 \ir drain/drain.sql
 \ir drain/queue_health.sql
 \ir drain/schedule.sql
+\ir judges/rate_limit.sql
+\ir judges/breaker.sql
+\ir judges/park.sql
 \ir judges/claim.sql
 \ir judges/waiting.sql
 \ir judges/record.sql
+\ir judges/fail.sql
 \ir python/portable.sql
 \ir requests/request.sql
 \ir requests/check.sql

@@ -12,7 +12,9 @@ CREATE FUNCTION flywheel.answers(lo bigint, hi bigint, only_validator text DEFAU
 AS $$
     -- Joined so that each join has a small or an indexed side, whatever the planner believes about a table that has just
     -- been filled.
-    WITH active AS MATERIALIZED (
+    WITH held AS MATERIALIZED (
+        SELECT h.version_id FROM flywheel.holds h
+    ), active AS MATERIALIZED (
         SELECT d.name, d.mode, d.version_id AS current_id, w, a.lo, a.hi, a.since, a.until, a.sample_rate,
                coalesce((SELECT min(l.lo) FROM flywheel.activations l JOIN flywheel.validator_versions v ON v.id = l.version_id
                          WHERE v.validator = d.name AND l.kind = 'live'), 9223372036854775807) AS first_id
@@ -40,7 +42,7 @@ AS $$
            CASE WHEN v.step_id IS NOT NULL THEN 'verdict'
                 WHEN x.step_id IS NOT NULL THEN 'dead_letter'
                 WHEN s.version_id IS NULL THEN 'not_eligible'
-                WHEN f.step_id IS NOT NULL OR p.paused_until > now() THEN 'deferred'
+                WHEN f.step_id IS NOT NULL OR h.version_id IS NOT NULL THEN 'deferred'
                 ELSE 'pending'
            END,
            CASE WHEN s.version_id IS NOT NULL THEN NULL
@@ -54,8 +56,7 @@ AS $$
     LEFT JOIN flywheel.verdicts v ON v.step_id = s.id AND v.version_id = s.version_id
     LEFT JOIN flywheel.dead_letters x ON x.step_id = s.id AND x.version_id = s.version_id
     LEFT JOIN flywheel.deferrals f ON f.step_id = s.id AND f.version_id = s.version_id AND f.until > now()
-    LEFT JOIN flywheel.validator_versions w ON w.id = s.version_id
-    LEFT JOIN flywheel.provider_state p ON p.provider = w.provider
+    LEFT JOIN held h ON h.version_id = s.version_id
 $$;
 
 COMMENT ON FUNCTION flywheel.answers(bigint, bigint, text) IS

@@ -14,46 +14,60 @@ $$;
 COMMENT ON FUNCTION flywheel.content_hash(flywheel.traces, text[]) IS
 'Internal: hash of what a version reads of a step and of what makes it eligible, to notice that it changed while a worker was at it.';
 
-CREATE FUNCTION flywheel.call_level(s flywheel.provider_state, per_minute int) RETURNS double precision
-    LANGUAGE sql VOLATILE
-    -- A token bucket that holds one second's worth: over all workers, since it lives here.
-    RETURN least(greatest(1, per_minute / 60.0),
-        coalesce(s.tokens + extract(epoch FROM clock_timestamp() - s.refilled_at) * per_minute / 60.0, 1));
-
-COMMENT ON FUNCTION flywheel.call_level(flywheel.provider_state, int) IS
-'Internal: calls that the rate limit allows right now.';
-
-CREATE FUNCTION flywheel.allowed_calls(provider text, wanted int) RETURNS int
-    LANGUAGE plpgsql
+CREATE FUNCTION flywheel.stale(claimed pgmq.message_record[]) RETURNS bigint[]
+    LANGUAGE sql STABLE
 AS $$
-DECLARE
-    per_minute int := (SELECT p.requests_per_minute FROM flywheel.providers p WHERE p.name = provider);
-    s          flywheel.provider_state;
-BEGIN
-    IF per_minute IS NOT NULL THEN
-        PERFORM FROM flywheel.provider_state c WHERE c.provider = allowed_calls.provider FOR UPDATE; -- workers take turns
-    END IF;
-    SELECT * INTO s FROM flywheel.provider_state c WHERE c.provider = allowed_calls.provider;
-    RETURN CASE WHEN s.paused_until > clock_timestamp() THEN 0
-                WHEN per_minute IS NULL THEN wanted
-                ELSE least(wanted, floor(flywheel.call_level(s, per_minute))) END;
-END
+    -- Nothing to do: the step is gone or no longer eligible, or was answered meanwhile (two messages for one step).
+    SELECT coalesce(array_agg(c.msg_id), '{}')
+    FROM (SELECT m.*, row_number() OVER (PARTITION BY m.message ->> 'step', m.message ->> 'version' ORDER BY m.msg_id) AS copy
+          FROM unnest(claimed) m) c
+    WHERE c.copy > 1
+       OR NOT EXISTS (
+            SELECT FROM flywheel.traces t
+            JOIN flywheel.validator_versions w ON w.id = (c.message ->> 'version')::int
+            JOIN flywheel.activations a ON a.version_id = w.id
+            WHERE t.id = (c.message ->> 'step')::bigint AND t.id >= a.lo AND (a.hi IS NULL OR t.id <= a.hi)
+              AND t.created_at >= a.since AND t.created_at < a.until
+              AND (a.sample_rate >= 1 OR flywheel.sample_point(t.trace_id, w.validator) < a.sample_rate)
+              AND flywheel.filter_matches(w, t.pipeline, t.node, t.node_type))
+       OR EXISTS (SELECT FROM flywheel.verdicts v
+                  WHERE v.step_id = (c.message ->> 'step')::bigint AND v.version_id = (c.message ->> 'version')::int)
 $$;
 
-COMMENT ON FUNCTION flywheel.allowed_calls(text, int) IS
-'Internal: how many of the wanted calls the provider may get now: none while it is paused, and no more than its rate limit.';
+COMMENT ON FUNCTION flywheel.stale(pgmq.message_record[]) IS
+'Internal: the claimed judgements that need no call any more.';
 
-CREATE FUNCTION flywheel.spend_calls(provider text, spent int) RETURNS void
-    LANGUAGE sql
-BEGIN ATOMIC
-    UPDATE flywheel.provider_state s
-    SET tokens = flywheel.call_level(s, p.requests_per_minute) - spent, refilled_at = clock_timestamp()
-    FROM flywheel.providers p
-    WHERE s.provider = spend_calls.provider AND p.name = s.provider AND p.requests_per_minute IS NOT NULL AND spent > 0;
-END;
+CREATE FUNCTION flywheel.too_many(claimed pgmq.message_record[], probe boolean) RETURNS bigint[]
+    LANGUAGE sql VOLATILE
+AS $$
+    -- Of a judge that is tried after a pause one, of the others what their budget allows, of a provider's probe one in all:
+    -- any of them, so that a step which nobody can answer does not stand in the way for ever.
+    SELECT coalesce(array_agg(c.msg_id), '{}')
+    FROM (SELECT m.msg_id, w.validator, j.failures > 0 AS tried,
+                 row_number() OVER (PARTITION BY w.id ORDER BY CASE WHEN j.failures > 0 THEN random() END, m.msg_id) AS of_version,
+                 row_number() OVER (PARTITION BY w.validator ORDER BY m.msg_id) AS of_judge,
+                 row_number() OVER (ORDER BY random()) AS of_all
+          FROM unnest(claimed) m
+          JOIN flywheel.validator_versions w ON w.id = (m.message ->> 'version')::int
+          LEFT JOIN flywheel.judge_state j ON j.version_id = w.id) c
+    LEFT JOIN flywheel.budgets b ON b.validator = c.validator
+    WHERE c.of_judge > b.calls_left OR c.tried AND c.of_version > 1 OR probe AND c.of_all > 1
+$$;
 
-COMMENT ON FUNCTION flywheel.spend_calls(text, int) IS
-'Internal: takes calls out of the provider''s rate limit.';
+COMMENT ON FUNCTION flywheel.too_many(pgmq.message_record[], boolean) IS
+'Internal: which of the claimed judgements have to go back, because only so many may be asked now.';
+
+CREATE FUNCTION flywheel.must_count(provider text) RETURNS boolean
+    LANGUAGE sql STABLE
+    RETURN EXISTS (SELECT FROM flywheel.provider_state s JOIN flywheel.providers p ON p.name = s.provider
+                   WHERE p.name = must_count.provider AND (s.failures > 0 OR p.requests_per_minute IS NOT NULL))
+        OR EXISTS (SELECT FROM flywheel.budgets b LEFT JOIN flywheel.validator_versions w ON w.validator = b.validator
+                   WHERE must_count.provider IN (b.provider, w.provider))
+        OR EXISTS (SELECT FROM flywheel.judge_state j JOIN flywheel.validator_versions w ON w.id = j.version_id
+                   WHERE w.provider = must_count.provider AND (j.failures > 0 OR j.parked_until IS NOT NULL));
+
+COMMENT ON FUNCTION flywheel.must_count(text) IS
+'Internal: whether anything limits the calls of a provider over all workers, who then take turns to claim.';
 
 CREATE FUNCTION flywheel.claim_judgements(provider text, qty int, lease_seconds int) RETURNS TABLE (
     msg_id      bigint,
@@ -72,51 +86,66 @@ CREATE FUNCTION flywheel.claim_judgements(provider text, qty int, lease_seconds 
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    queue   text := 'flywheel_judge_' || provider;
-    claimed pgmq.message_record[];
-    stale   bigint[];
-    n       int := flywheel.allowed_calls(provider, qty);
+    queue    text := 'flywheel_judge_' || provider;
+    counting boolean := flywheel.must_count(provider);
+    wanted   int := qty;
+    probe    boolean := false;
+    claimed  pgmq.message_record[];
+    back     bigint[];
+    taken    pgmq.message_record[] := '{}';
 BEGIN
-    IF n = 0 THEN
-        RETURN;
+    IF counting THEN
+        PERFORM FROM flywheel.provider_state s WHERE s.provider = claim_judgements.provider FOR UPDATE;
+        SELECT a.calls, a.probe INTO wanted, probe FROM flywheel.allowed_calls(provider, qty) a;
+        IF wanted = 0 OR to_regclass(format('pgmq.%I', 'q_' || queue)) IS NULL THEN
+            RETURN;
+        END IF;
+        PERFORM flywheel.unpark(provider);
     END IF;
-    claimed := ARRAY(SELECT c FROM flywheel.claim(queue, n, lease_seconds) c);
 
-    -- Nothing to do: the step is gone or no longer eligible, or was answered meanwhile (two messages for one step).
-    stale := ARRAY(
-        SELECT c.msg_id FROM unnest(claimed) c
-        WHERE NOT EXISTS (
-                SELECT FROM flywheel.traces t
-                JOIN flywheel.validator_versions w ON w.id = (c.message ->> 'version')::int
-                JOIN flywheel.activations a ON a.version_id = w.id
-                WHERE t.id = (c.message ->> 'step')::bigint AND t.id >= a.lo AND (a.hi IS NULL OR t.id <= a.hi)
-                  AND t.created_at >= a.since AND t.created_at < a.until
-                  AND (a.sample_rate >= 1 OR flywheel.sample_point(t.trace_id, w.validator) < a.sample_rate)
-                  AND flywheel.filter_matches(w, t.pipeline, t.node, t.node_type))
-           OR EXISTS (SELECT FROM flywheel.verdicts v
-                      WHERE v.step_id = (c.message ->> 'step')::bigint AND v.version_id = (c.message ->> 'version')::int)
-        UNION
-        SELECT d.msg_id FROM (
-            SELECT c.msg_id, row_number() OVER (PARTITION BY c.message ->> 'step', c.message ->> 'version' ORDER BY c.msg_id) AS copy
-            FROM unnest(claimed) c) d
-        WHERE d.copy > 1);
-    IF cardinality(stale) > 0 THEN
-        PERFORM flywheel.acknowledge(queue, stale);
-    END IF;
+    FOR round IN 1..5 LOOP -- again for those in whose place a judge that may not be asked had stood
+        claimed := ARRAY(SELECT c FROM flywheel.claim(queue, CASE WHEN probe THEN 10 ELSE wanted - cardinality(taken) END, lease_seconds) c);
+        EXIT WHEN cardinality(claimed) = 0;
+        back := flywheel.stale(claimed);
+        IF cardinality(back) > 0 THEN
+            PERFORM flywheel.acknowledge(queue, back);
+            claimed := ARRAY(SELECT c FROM unnest(claimed) c WHERE c.msg_id <> ALL (back));
+        END IF;
+        back := '{}';
+        IF counting THEN
+            back := ARRAY(SELECT c.msg_id FROM unnest(claimed) c
+                          JOIN flywheel.holds h ON h.version_id = (c.message ->> 'version')::int AND NOT h.whole_provider);
+            IF cardinality(back) > 0 THEN
+                PERFORM flywheel.unread(provider, back);
+                PERFORM flywheel.park(provider);
+                claimed := ARRAY(SELECT c FROM unnest(claimed) c WHERE c.msg_id <> ALL (back));
+            END IF;
+            back := back || flywheel.too_many(claimed, probe);
+            PERFORM flywheel.unread(provider, back);
+            claimed := ARRAY(SELECT c FROM unnest(claimed) c WHERE c.msg_id <> ALL (back));
+            PERFORM flywheel.reserve_calls(provider, ARRAY(SELECT (c.message ->> 'version')::int FROM unnest(claimed) c));
+            UPDATE flywheel.judge_state j SET probing = true, paused_until = clock_timestamp() + flywheel.probe_lease(provider)
+            WHERE j.failures > 0 AND j.version_id IN (SELECT (c.message ->> 'version')::int FROM unnest(claimed) c);
+        END IF;
+        taken := taken || claimed;
+        EXIT WHEN cardinality(back) = 0 OR cardinality(taken) >= wanted;
+    END LOOP;
 
     RETURN QUERY
     SELECT c.msg_id, c.read_ct, t.id, w.id, w.rubric, w.model, (w.config ->> 'temperature')::double precision,
            t.input, t.output, t.expected, t.context, flywheel.content_hash(t, w.reads)
-    FROM unnest(claimed) c
+    FROM unnest(taken) c
     JOIN flywheel.traces t ON t.id = (c.message ->> 'step')::bigint
-    JOIN flywheel.validator_versions w ON w.id = (c.message ->> 'version')::int
-    WHERE c.msg_id <> ALL (stale);
-    PERFORM flywheel.spend_calls(provider, cardinality(claimed) - cardinality(stale));
+    JOIN flywheel.validator_versions w ON w.id = (c.message ->> 'version')::int;
+    IF cardinality(taken) > 0 THEN
+        PERFORM flywheel.take_calls(provider, cardinality(taken), CASE WHEN probe THEN taken[1].msg_id END);
+        PERFORM flywheel.spend_calls(provider, cardinality(taken));
+    END IF;
 END
 $$;
 
 COMMENT ON FUNCTION flywheel.claim_judgements(text, int, int) IS
-'For the worker: leases up to qty judgements of a provider for so many seconds, as far as its rate limit and its health allow. Messages that need no call any more are acknowledged on the way.';
+'For the worker: leases up to qty judgements of a provider for so many seconds, as far as its rate limit, its health and the budgets allow. Messages that need no call any more are acknowledged on the way.';
 
 CREATE FUNCTION flywheel.paid_answers(version_ids int[], prompt_hashes bytea[]) RETURNS TABLE (
     version_id int, prompt_hash bytea, passed boolean, score double precision, reason text
