@@ -53,8 +53,8 @@ BEGIN
         flywheel.maintenance TO flywheel_reader;
     GRANT EXECUTE ON FUNCTION flywheel.why, flywheel.answers, flywheel.count_answers, flywheel.unsettled, flywheel.step_blocks,
         flywheel.metrics_by, flywheel.wilson_lo, flywheel.wilson_hi, flywheel.reason_key, flywheel.block_of,
-        flywheel.sample_point, flywheel.filter_matches, flywheel.known_validator, flywheel.has_python, flywheel.utc_day
-        TO flywheel_reader;
+        flywheel.sample_point, flywheel.filter_matches, flywheel.known_validator, flywheel.has_python, flywheel.utc_day,
+        flywheel.estimate, flywheel.check_sample_rate TO flywheel_reader;
 
     -- The worker and the scheduler: drain, claim, record. Validators written in SQL run with this role's rights.
     GRANT SELECT ON flywheel.traces, flywheel.validator_versions, flywheel.activations, flywheel.dead_letters,

@@ -47,6 +47,7 @@
 \ir judges/record.sql
 \ir judges/fail.sql
 \ir python/portable.sql
+\ir requests/estimate.sql
 \ir requests/request.sql
 \ir requests/check.sql
 \ir grants.sql

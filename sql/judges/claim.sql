@@ -92,6 +92,7 @@ DECLARE
     probe    boolean := false;
     claimed  pgmq.message_record[];
     back     bigint[];
+    over     bigint[];
     taken    pgmq.message_record[] := '{}';
 BEGIN
     IF counting THEN
@@ -120,8 +121,9 @@ BEGIN
                 PERFORM flywheel.park(provider);
                 claimed := ARRAY(SELECT c FROM unnest(claimed) c WHERE c.msg_id <> ALL (back));
             END IF;
-            back := back || flywheel.too_many(claimed, probe);
-            PERFORM flywheel.unread(provider, back);
+            over := flywheel.too_many(claimed, probe);
+            PERFORM flywheel.unread(provider, over);
+            back := back || over;
             claimed := ARRAY(SELECT c FROM unnest(claimed) c WHERE c.msg_id <> ALL (back));
             PERFORM flywheel.reserve_calls(provider, ARRAY(SELECT (c.message ->> 'version')::int FROM unnest(claimed) c));
             UPDATE flywheel.judge_state j SET probing = true, paused_until = clock_timestamp() + flywheel.probe_lease(provider)

@@ -48,8 +48,8 @@ BEGIN
     PERFORM flywheel.settle_calls(provider, called,
         ARRAY(SELECT r.msg_id FROM jsonb_to_recordset(results) AS r (msg_id bigint) WHERE r.msg_id <> ALL (called)));
     INSERT INTO flywheel.judge_state AS j (version_id, answered_at)
-    SELECT DISTINCT r.version_id, clock_timestamp()
-    FROM jsonb_to_recordset(results) AS r (msg_id bigint, version_id int) WHERE r.msg_id = ANY (called) ORDER BY 1
+    SELECT r.version_id, clock_timestamp()
+    FROM jsonb_to_recordset(results) AS r (msg_id bigint, version_id int) WHERE r.msg_id = ANY (called) GROUP BY 1 ORDER BY 1
     ON CONFLICT (version_id) DO UPDATE
     SET answered_at = excluded.answered_at, failures = 0, paused_until = NULL, paused_reason = NULL, probing = false;
     PERFORM flywheel.account_calls(provider,

@@ -10,6 +10,7 @@ DECLARE
     lo      bigint;
     hi      bigint;
     wanted  bigint;
+    e       record;
 BEGIN
     PERFORM flywheel.check_sample_rate(sample);
     IF since > until THEN
@@ -24,6 +25,12 @@ BEGIN
         RETURN 0;
     END IF;
 
+    IF d.kind = 'judge' THEN
+        SELECT * INTO e FROM flywheel.estimate(d.name, since, until, sample);
+        RAISE NOTICE '% steps for judge "%": about % tokens, % USD, % day(s), by %', e.steps, d.name,
+            e.prompt_tokens + e.completion_tokens, coalesce(round(e.cost_usd, 4)::text, 'unknown'), coalesce(e.days::text, 'no'), e.basis
+            USING HINT = 'Limit what a day costs: SELECT flywheel.set_budget(judge, daily_usd => ...). Know it before: SELECT * FROM flywheel.estimate(...).';
+    END IF;
     INSERT INTO flywheel.activations (version_id, kind, lo, hi, since, until, sample_rate)
     VALUES (d.version_id, kind, lo, hi, coalesce(since, '-infinity'), coalesce(until, 'infinity'), sample);
     PERFORM flywheel.recount(d.name, lo, hi);
