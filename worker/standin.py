@@ -30,7 +30,8 @@ class Fault:
     """What to serve instead of an answer.
 
     status: an error with this status code, Retry-After header and body. hang: nothing, ever. hang_in_body: headers,
-    then nothing. drip: a body that never ends, a byte at a time. disconnect: close before the reply. close_mid_body: in its middle.
+    then nothing. drip: a body that never ends, a byte at a time. disconnect: close before the reply.
+    close_mid_body: in its middle.
     The others are complete replies of status 200 with something wrong inside.
     """
 

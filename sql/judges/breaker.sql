@@ -51,8 +51,9 @@ COMMENT ON FUNCTION flywheel.take_calls(text, int, bigint) IS
 'Internal: takes calls out of the credits of a provider that ramps up, or notes the message that probes it.';
 
 CREATE FUNCTION flywheel.settle_calls(provider text, answered bigint[], unasked bigint[]) RETURNS void
-    LANGUAGE sql
+    LANGUAGE plpgsql -- its plan is kept
 AS $$
+BEGIN
     UPDATE flywheel.provider_state s
     SET answered_at = CASE WHEN n.answered > 0 THEN clock_timestamp() ELSE s.answered_at END,
         strikes = CASE WHEN n.answered > 0 THEN 0 ELSE s.strikes END,
@@ -66,7 +67,8 @@ AS $$
                  c.credits + 2 * cardinality(answered) + cardinality(unasked) AS credits,
                  CASE WHEN c.probe = ANY (answered) THEN true WHEN c.probe = ANY (unasked) THEN false END AS probed
           FROM flywheel.provider_state c WHERE c.provider = settle_calls.provider FOR UPDATE) n
-    WHERE s.provider = n.provider AND (n.answered > 0 OR s.failures > 0)
+    WHERE s.provider = n.provider AND (n.answered > 0 OR s.failures > 0);
+END
 $$;
 
 COMMENT ON FUNCTION flywheel.settle_calls(text, bigint[], bigint[]) IS

@@ -77,8 +77,9 @@ COMMENT ON FUNCTION flywheel.reserve_calls(text, int[]) IS
 'Internal: counts calls that a worker takes, one per element, against the budgets.';
 
 CREATE FUNCTION flywheel.account_calls(provider text, results jsonb) RETURNS void
-    LANGUAGE sql
+    LANGUAGE plpgsql -- plans are kept
 AS $$
+BEGIN
     INSERT INTO flywheel.spending (day, provider, validator)
     SELECT DISTINCT flywheel.utc_day(), account_calls.provider, w.validator
     FROM jsonb_to_recordset(results) AS r (version_id int)
@@ -96,7 +97,8 @@ AS $$
           JOIN flywheel.validator_versions w ON w.id = r.version_id
           LEFT JOIN flywheel.prices p ON p.provider = w.provider AND p.model = w.model
           GROUP BY w.validator) n
-    WHERE s.day = flywheel.utc_day() AND s.provider = account_calls.provider AND s.validator = n.validator
+    WHERE s.day = flywheel.utc_day() AND s.provider = account_calls.provider AND s.validator = n.validator;
+END
 $$;
 
 COMMENT ON FUNCTION flywheel.account_calls(text, jsonb) IS

@@ -15,10 +15,11 @@ COMMENT ON FUNCTION flywheel.content_hash(flywheel.traces, text[]) IS
 'Internal: hash of what a version reads of a step and of what makes it eligible, to notice that it changed while a worker was at it.';
 
 CREATE FUNCTION flywheel.stale(claimed pgmq.message_record[]) RETURNS bigint[]
-    LANGUAGE sql STABLE
+    LANGUAGE plpgsql STABLE -- plans are kept
 AS $$
+BEGIN
     -- Nothing to do: the step is gone or no longer eligible, or was answered meanwhile (two messages for one step).
-    SELECT coalesce(array_agg(c.msg_id), '{}')
+    RETURN ARRAY(SELECT c.msg_id
     FROM (SELECT m.*, row_number() OVER (PARTITION BY m.message ->> 'step', m.message ->> 'version' ORDER BY m.msg_id) AS copy
           FROM unnest(claimed) m) c
     WHERE c.copy > 1
@@ -31,7 +32,8 @@ AS $$
               AND (a.sample_rate >= 1 OR flywheel.sample_point(t.trace_id, w.validator) < a.sample_rate)
               AND flywheel.filter_matches(w, t.pipeline, t.node, t.node_type))
        OR EXISTS (SELECT FROM flywheel.verdicts v
-                  WHERE v.step_id = (c.message ->> 'step')::bigint AND v.version_id = (c.message ->> 'version')::int)
+                  WHERE v.step_id = (c.message ->> 'step')::bigint AND v.version_id = (c.message ->> 'version')::int));
+END
 $$;
 
 COMMENT ON FUNCTION flywheel.stale(pgmq.message_record[]) IS
@@ -58,13 +60,19 @@ COMMENT ON FUNCTION flywheel.too_many(pgmq.message_record[], boolean) IS
 'Internal: which of the claimed judgements have to go back, because only so many may be asked now.';
 
 CREATE FUNCTION flywheel.must_count(provider text) RETURNS boolean
-    LANGUAGE sql STABLE
+    LANGUAGE plpgsql STABLE -- its plan is kept: every claim asks
+AS $$
+BEGIN
     RETURN EXISTS (SELECT FROM flywheel.provider_state s JOIN flywheel.providers p ON p.name = s.provider
-                   WHERE p.name = must_count.provider AND (s.failures > 0 OR p.requests_per_minute IS NOT NULL))
-        OR EXISTS (SELECT FROM flywheel.budgets b LEFT JOIN flywheel.validator_versions w ON w.validator = b.validator
-                   WHERE must_count.provider IN (b.provider, w.provider))
-        OR EXISTS (SELECT FROM flywheel.judge_state j JOIN flywheel.validator_versions w ON w.id = j.version_id
-                   WHERE w.provider = must_count.provider AND (j.failures > 0 OR j.parked_until IS NOT NULL));
+                   WHERE p.name = must_count.provider
+                     AND (s.failures > 0 OR num_nonnulls(p.requests_per_minute, p.daily_usd, p.daily_calls) > 0))
+        OR EXISTS (SELECT FROM flywheel.validator_versions w
+                   JOIN flywheel.validators d ON d.name = w.validator
+                   LEFT JOIN flywheel.judge_state j ON j.version_id = w.id
+                   WHERE w.provider = must_count.provider
+                     AND (j.failures > 0 OR num_nonnulls(j.parked_until, d.daily_usd, d.daily_calls) > 0));
+END
+$$;
 
 COMMENT ON FUNCTION flywheel.must_count(text) IS
 'Internal: whether anything limits the calls of a provider over all workers, who then take turns to claim.';
@@ -139,7 +147,7 @@ BEGIN
     FROM unnest(taken) c
     JOIN flywheel.traces t ON t.id = (c.message ->> 'step')::bigint
     JOIN flywheel.validator_versions w ON w.id = (c.message ->> 'version')::int;
-    IF cardinality(taken) > 0 THEN
+    IF counting AND cardinality(taken) > 0 THEN
         PERFORM flywheel.take_calls(provider, cardinality(taken), CASE WHEN probe THEN taken[1].msg_id END);
         PERFORM flywheel.spend_calls(provider, cardinality(taken));
     END IF;

@@ -45,8 +45,8 @@ BEGIN
     basis := format('the mean of its last %s calls', tokens.n);
     IF tokens.n = 0 THEN
         -- 350 tokens of instructions; steps beyond 60,000 characters a field are cut.
-        SELECT 350 + (length(w.rubric) + coalesce(avg(least(length(t.input), 60000) + least(length(t.output), 60000)
-                      + coalesce(least(length(t.expected), 60000), 0) + coalesce(least(length(t.context::text), 60000), 0)), 0)) / 4,
+        SELECT 350 + (length(w.rubric) + coalesce(avg(length(
+                   concat(left(t.input, 60000), left(t.output, 60000), left(t.expected, 60000), left(t.context::text, 60000)))), 0)) / 4,
                80 INTO tokens.prompt, tokens.completion
         FROM (SELECT * FROM flywheel.traces s
               WHERE s.created_at >= coalesce(since, '-infinity') AND s.created_at < coalesce(estimate.until, 'infinity')
@@ -61,7 +61,7 @@ BEGIN
         basis := basis || format('; no price: INSERT INTO flywheel.prices VALUES (%L, %L, usd_per_million_input, usd_per_million_output)',
                                  w.provider, w.model);
     END IF;
-    SELECT min(least(b.daily_calls, steps * b.daily_usd / nullif(cost_usd, 0))) INTO per_day
+    SELECT min(least(b.daily_calls, steps * b.daily_usd / nullif(estimate.cost_usd, 0))) INTO per_day
     FROM flywheel.budgets b WHERE b.provider = w.provider OR b.validator = d.name;
     days := CASE WHEN steps > 0 THEN CASE WHEN per_day > 0 THEN ceil(steps / per_day) WHEN per_day IS NULL THEN 1 END ELSE 0 END;
     RETURN NEXT;

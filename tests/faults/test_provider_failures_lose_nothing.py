@@ -1,4 +1,5 @@
 """Whatever a provider does, every step ends with one answer, and only what is a step's own fault is held against it."""
+# ruff: noqa: F811, fixtures are imported
 
 import socket
 import ssl
@@ -11,7 +12,7 @@ import pytest
 from pg_flywheel.standin import Fault
 
 from tests.sql.conftest import Flywheel
-from tests.worker.conftest import flow, open_flow, provider, run_once, start_provider, start_worker, wait_for  # noqa: F401
+from tests.worker.conftest import flow, open_flow, provider, start_provider, start_worker, wait_for  # noqa: F401
 
 pytestmark = pytest.mark.faults
 
@@ -79,7 +80,7 @@ def check_accounts(flow) -> None:
 
 
 @cases(OF_THE_PROVIDER, OF_EITHER)
-def test_an_outage_costs_no_step_anything(flow, provider, start_worker, wait_for, fault):  # noqa: F811
+def test_an_outage_costs_no_step_anything(flow, provider, start_worker, wait_for, fault):
     flow.add_judge(provider.base_url, timeout_seconds=0.5, max_in_flight=4)
     provider.answer = lambda request: fault
     flow.insert(20)
@@ -99,7 +100,7 @@ def test_an_outage_costs_no_step_anything(flow, provider, start_worker, wait_for
 
 
 @cases(OF_THE_STEP, OF_EITHER)
-def test_a_step_that_fails_while_others_succeed_becomes_a_dead_letter(flow, provider, start_worker, wait_for, fault):  # noqa: F811
+def test_a_step_that_fails_while_others_succeed_becomes_a_dead_letter(flow, provider, start_worker, wait_for, fault):
     flow.add_judge(provider.base_url, timeout_seconds=0.5, max_in_flight=4)
     provider.answer = only("poison", fault)
     (poison,) = flow.insert(1, "poison")
@@ -122,7 +123,7 @@ def test_a_step_that_fails_while_others_succeed_becomes_a_dead_letter(flow, prov
 
 
 @pytest.mark.parametrize("status", [400, 404])
-def test_what_a_judge_meets_with_every_step_is_not_the_steps_fault(flow, provider, start_worker, wait_for, status):  # noqa: F811
+def test_what_a_judge_meets_with_every_step_is_not_the_steps_fault(flow, provider, start_worker, wait_for, status):
     no_model = Fault("status", status, body='{"error": {"message": "model-1 does not exist"}}')
     provider.answer = lambda request: no_model if request["model"] == "model-1" else GOOD
     flow.add_judge(provider.base_url, max_in_flight=4)
@@ -148,7 +149,7 @@ def test_what_a_judge_meets_with_every_step_is_not_the_steps_fault(flow, provide
     check_accounts(flow)
 
 
-def test_a_missing_model_does_not_bury_slow_traffic(flow, provider, start_worker, wait_for):  # noqa: F811
+def test_a_missing_model_does_not_bury_slow_traffic(flow, provider, start_worker, wait_for):
     provider.answer = lambda request: Fault("status", 400)
     flow.add_judge(provider.base_url)
     flow.insert(1, "step")
@@ -167,7 +168,7 @@ def test_a_missing_model_does_not_bury_slow_traffic(flow, provider, start_worker
 
 
 @pytest.mark.parametrize("fault", [Fault("hang"), Fault("status", 429, retry_after="600")], ids=["hangs", "429"])
-def test_other_providers_go_on_at_full_speed(flow, start_provider, start_worker, wait_for, fault):  # noqa: F811
+def test_other_providers_go_on_at_full_speed(flow, start_provider, start_worker, wait_for, fault):
     ill, well = start_provider(), start_provider()
     ill.answer = lambda request: fault
     flow.add_judge(ill.base_url, "of_ill", "ill", timeout_seconds=600, max_in_flight=8)
@@ -186,7 +187,7 @@ def test_other_providers_go_on_at_full_speed(flow, start_provider, start_worker,
     worker.kill()
 
 
-def test_a_closed_port_and_a_bad_certificate(flow, start_worker, wait_for, tls_server, free_port):  # noqa: F811
+def test_a_closed_port_and_a_bad_certificate(flow, start_worker, wait_for, tls_server, free_port):
     flow.add_judge(tls_server, "secure", "secure")
     flow.add_judge(f"http://127.0.0.1:{free_port}/v1", "closed", "closed")
     flow.insert(10)

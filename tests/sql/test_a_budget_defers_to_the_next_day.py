@@ -1,4 +1,4 @@
-"""A daily budget, of a provider or of a judge, is kept over all workers; what is over it waits, and nothing is dropped."""
+"""A daily budget, of a provider or of a judge, is kept over all workers; what is over it waits."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -7,12 +7,11 @@ import pytest
 
 QUEUE = "flywheel_judge_default"
 YESTERDAY = "UPDATE flywheel.spending SET day = day - 1"
-OTHER_DAY = "UPDATE pgmq.q_flywheel_judge_default SET vt = now() WHERE vt > now() + interval '2 minutes'"
 
 
 def set_up(fw, steps: int = 10, judges: tuple = ("j",), price: bool = True, **provider) -> None:
     names = "".join(f", {name} => %s" for name in provider)
-    fw.execute(f"SELECT flywheel.set_provider('default', 'http://localhost:1/v1'{names})", (*provider.values(),) or None)
+    fw.execute(f"SELECT flywheel.set_provider('default', 'http://localhost:1/v1'{names})", [*provider.values()])
     if price:
         fw.execute("INSERT INTO flywheel.prices VALUES ('default', 'small', 1000000, 0)")  # a dollar a token
     for judge in judges:

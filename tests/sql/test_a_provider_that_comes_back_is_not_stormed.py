@@ -5,6 +5,7 @@ import json
 import pytest
 
 PAST = "now() - interval '1 hour'"
+SECONDS = "SELECT extract(epoch FROM paused_until - clock_timestamp())::float FROM flywheel.provider_state"
 STATE = "SELECT failures, credits, probe IS NOT NULL, paused_until > now() FROM flywheel.provider_state"
 
 
@@ -16,10 +17,8 @@ def set_up(fw, steps: int = 1000) -> None:
 
 def fail(fw, claimed: list[dict], whose: str = "provider", at_once: bool = False, called: bool = True, **more) -> None:
     keys = ("msg_id", "step_id", "version_id", "attempt")
-    failures = [
-        {**{key: each[key] for key in keys}, "whose": whose, "error": "oops", "at_once": at_once, "called": called, **more}
-        for each in claimed
-    ]
+    what = {"whose": whose, "error": "oops", "at_once": at_once, "called": called, **more}
+    failures = [{key: each[key] for key in keys} | what for each in claimed]
     fw.execute("SELECT flywheel.fail_judgements('default', %s)", (json.dumps(failures),))
 
 
@@ -73,7 +72,7 @@ def test_a_lost_probe_is_replaced_when_its_time_is_over(fw):
     end_pause(fw)
     [lost] = fw.claim(lease_seconds=0)
     assert fw.claim() == []
-    assert fw.one("SELECT round(extract(epoch FROM paused_until - now())) FROM flywheel.provider_state") == 70, "60 + 10"
+    assert round(fw.one(SECONDS)) == 70, "60 + 10"
     end_pause(fw)
     assert len(fw.claim()) == 1
     fw.record([lost])
@@ -86,8 +85,7 @@ def test_a_probe_that_fails_doubles_the_pause(fw):
         end_pause(fw)
         end_waits(fw)
         fail(fw, fw.claim())
-        seconds = fw.one("SELECT extract(epoch FROM paused_until - clock_timestamp())::float FROM flywheel.provider_state")
-        assert seconds == pytest.approx(2**pause, abs=0.5)
+        assert fw.one(SECONDS) == pytest.approx(2**pause, abs=0.5)
     assert fw.one("SELECT max(read_ct) FROM pgmq.q_flywheel_judge_default") == 0
 
 
