@@ -42,6 +42,8 @@
 \ir judges/rate_limit.sql
 \ir judges/breaker.sql
 \ir judges/park.sql
+\ir judges/claimable.sql
+\ir judges/give_back.sql
 \ir judges/claim.sql
 \ir judges/waiting.sql
 \ir judges/record.sql

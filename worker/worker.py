@@ -28,6 +28,10 @@ class WrongSchema(RuntimeError):
     """The database has no pg_flywheel, or another version than this worker knows."""
 
 
+class UnusableProvider(RuntimeError):
+    """A provider's key is not in the environment, or its URL is none: somebody has to do something."""
+
+
 class Worker:
     """Runs until `stop()`, or with once=True until every queue is empty of what can be done now."""
 
@@ -35,6 +39,7 @@ class Worker:
         self.once = once
         self.processes = processes or min(4, os.cpu_count() or 1)
         self.verdicts = 0
+        self._unusable: dict[str, str] = {}
         # Beside the Python validators: the drain, and per provider one claims while one records.
         self._db = Database(dsn, connections=self.processes + 8)
         self._stopping = asyncio.Event()
@@ -52,7 +57,10 @@ class Worker:
             asyncio.get_running_loop().call_later(GRACE_S, self._work.cancel)
 
     async def run(self) -> None:
-        """Raises WrongSchema, or psycopg.OperationalError when the database cannot be reached."""
+        """Raises WrongSchema, or psycopg.OperationalError when the database cannot be reached.
+
+        With once, and when all else is done, UnusableProvider: who reads cron's mail has to hear of it.
+        """
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self.stop)
         async with self._db:
@@ -70,6 +78,8 @@ class Worker:
             except ExceptionGroup as group:
                 raise _first(group) from group
         log.info("worker stopped")
+        if self.once and self._unusable:
+            raise UnusableProvider("; ".join(self._unusable.values()))
 
     async def _meet(self) -> None:
         """Refuses a schema it does not know, and tells the database about the validators it has."""
@@ -143,6 +153,7 @@ class Worker:
         try:
             await judging.run()
         except Failure as failure:
+            self._unusable[name] = failure.message
             # No key in the environment, or a base URL that is none: say so where people look, and try again later.
             log.error("provider cannot be used", extra={"data": {"provider": name, "why": failure.message}})
             pause = ("SELECT flywheel.pause_provider(%s, %s, %s)", name, failure.message, UNUSABLE_PROVIDER_S)

@@ -14,69 +14,6 @@ $$;
 COMMENT ON FUNCTION flywheel.content_hash(flywheel.traces, text[]) IS
 'Internal: hash of what a version reads of a step and of what makes it eligible, to notice that it changed while a worker was at it.';
 
-CREATE FUNCTION flywheel.stale(claimed pgmq.message_record[]) RETURNS bigint[]
-    LANGUAGE plpgsql STABLE -- plans are kept
-AS $$
-BEGIN
-    -- Nothing to do: the step is gone or no longer eligible, or was answered meanwhile (two messages for one step).
-    RETURN ARRAY(SELECT c.msg_id
-    FROM (SELECT m.*, row_number() OVER (PARTITION BY m.message ->> 'step', m.message ->> 'version' ORDER BY m.msg_id) AS copy
-          FROM unnest(claimed) m) c
-    WHERE c.copy > 1
-       OR NOT EXISTS (
-            SELECT FROM flywheel.traces t
-            JOIN flywheel.validator_versions w ON w.id = (c.message ->> 'version')::int
-            JOIN flywheel.activations a ON a.version_id = w.id
-            WHERE t.id = (c.message ->> 'step')::bigint AND t.id >= a.lo AND (a.hi IS NULL OR t.id <= a.hi)
-              AND t.created_at >= a.since AND t.created_at < a.until
-              AND (a.sample_rate >= 1 OR flywheel.sample_point(t.trace_id, w.validator) < a.sample_rate)
-              AND flywheel.filter_matches(w, t.pipeline, t.node, t.node_type))
-       OR EXISTS (SELECT FROM flywheel.verdicts v
-                  WHERE v.step_id = (c.message ->> 'step')::bigint AND v.version_id = (c.message ->> 'version')::int));
-END
-$$;
-
-COMMENT ON FUNCTION flywheel.stale(pgmq.message_record[]) IS
-'Internal: the claimed judgements that need no call any more.';
-
-CREATE FUNCTION flywheel.too_many(claimed pgmq.message_record[], probe boolean) RETURNS bigint[]
-    LANGUAGE sql VOLATILE
-AS $$
-    -- Of a judge that is tried after a pause one, of the others what their budget allows, of a provider's probe one in all:
-    -- any of them, so that a step which nobody can answer does not stand in the way for ever.
-    SELECT coalesce(array_agg(c.msg_id), '{}')
-    FROM (SELECT m.msg_id, w.validator, j.failures > 0 AS tried,
-                 row_number() OVER (PARTITION BY w.id ORDER BY CASE WHEN j.failures > 0 THEN random() END, m.msg_id) AS of_version,
-                 row_number() OVER (PARTITION BY w.validator ORDER BY m.msg_id) AS of_judge,
-                 row_number() OVER (ORDER BY random()) AS of_all
-          FROM unnest(claimed) m
-          JOIN flywheel.validator_versions w ON w.id = (m.message ->> 'version')::int
-          LEFT JOIN flywheel.judge_state j ON j.version_id = w.id) c
-    LEFT JOIN flywheel.budgets b ON b.validator = c.validator
-    WHERE c.of_judge > b.calls_left OR c.tried AND c.of_version > 1 OR probe AND c.of_all > 1
-$$;
-
-COMMENT ON FUNCTION flywheel.too_many(pgmq.message_record[], boolean) IS
-'Internal: which of the claimed judgements have to go back, because only so many may be asked now.';
-
-CREATE FUNCTION flywheel.must_count(provider text) RETURNS boolean
-    LANGUAGE plpgsql STABLE -- its plan is kept: every claim asks
-AS $$
-BEGIN
-    RETURN EXISTS (SELECT FROM flywheel.provider_state s JOIN flywheel.providers p ON p.name = s.provider
-                   WHERE p.name = must_count.provider
-                     AND (s.failures > 0 OR num_nonnulls(p.requests_per_minute, p.daily_usd, p.daily_calls) > 0))
-        OR EXISTS (SELECT FROM flywheel.validator_versions w
-                   JOIN flywheel.validators d ON d.name = w.validator
-                   LEFT JOIN flywheel.judge_state j ON j.version_id = w.id
-                   WHERE w.provider = must_count.provider
-                     AND (j.failures > 0 OR num_nonnulls(j.parked_until, d.daily_usd, d.daily_calls) > 0));
-END
-$$;
-
-COMMENT ON FUNCTION flywheel.must_count(text) IS
-'Internal: whether anything limits the calls of a provider over all workers, who then take turns to claim.';
-
 CREATE FUNCTION flywheel.claim_judgements(provider text, qty int, lease_seconds int) RETURNS TABLE (
     msg_id      bigint,
     attempt     int,

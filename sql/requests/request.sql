@@ -17,6 +17,12 @@ BEGIN
         RAISE EXCEPTION 'since (%) is after until (%)', since, until USING ERRCODE = 'invalid_parameter_value',
             HINT = 'Steps with since <= created_at < until are taken; NULL means no bound.';
     END IF;
+    IF (flywheel.known_validator(name)).kind = 'judge' THEN -- before the lock: it reads every step
+        SELECT * INTO e FROM flywheel.estimate(name, since, until, sample);
+        RAISE NOTICE '% steps for judge "%": about % tokens, % USD, % day(s), by %', e.steps, name,
+            e.prompt_tokens + e.completion_tokens, coalesce(round(e.cost_usd, 4)::text, 'unknown'), coalesce(e.days::text, 'no'), e.basis
+            USING HINT = 'Limit what a day costs: SELECT flywheel.set_budget(judge, daily_usd => ...). Know it before: SELECT * FROM flywheel.estimate(...).';
+    END IF;
     PERFORM flywheel.lock_registry();
     d := flywheel.known_validator(name);
     SELECT min(t.id), max(t.id) INTO lo, hi FROM flywheel.traces t
@@ -25,12 +31,6 @@ BEGIN
         RETURN 0;
     END IF;
 
-    IF d.kind = 'judge' THEN
-        SELECT * INTO e FROM flywheel.estimate(d.name, since, until, sample);
-        RAISE NOTICE '% steps for judge "%": about % tokens, % USD, % day(s), by %', e.steps, d.name,
-            e.prompt_tokens + e.completion_tokens, coalesce(round(e.cost_usd, 4)::text, 'unknown'), coalesce(e.days::text, 'no'), e.basis
-            USING HINT = 'Limit what a day costs: SELECT flywheel.set_budget(judge, daily_usd => ...). Know it before: SELECT * FROM flywheel.estimate(...).';
-    END IF;
     INSERT INTO flywheel.activations (version_id, kind, lo, hi, since, until, sample_rate)
     VALUES (d.version_id, kind, lo, hi, coalesce(since, '-infinity'), coalesce(until, 'infinity'), sample);
     PERFORM flywheel.recount(d.name, lo, hi);

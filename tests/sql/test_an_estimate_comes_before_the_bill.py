@@ -21,7 +21,7 @@ def test_a_guess_from_the_steps_before_the_first_verdict(fw):
     found = estimate(fw)
     assert found["steps"] == 100
     assert found["prompt_tokens"] == pytest.approx(100 * (350 + 8000 / 4), rel=0.01)
-    assert found["cost_usd"] == (found["prompt_tokens"] + 10 * found["completion_tokens"]) / 1_000_000
+    assert found["cost_usd"] * 1_000_000 == found["prompt_tokens"] + 10 * found["completion_tokens"]
     assert found["days"] == 1
     assert "guess" in found["basis"]
     assert 0 < estimate(fw, sample=0.5)["steps"] < 100
