@@ -149,12 +149,13 @@ class Provider:
             return await next(self._next_client).post("/chat/completions", body=body, cast_to=httpx2.Response)
         except openai.APITimeoutError:
             # complete() has the deadline; the only timeout left to httpx is that of connecting.
-            raise Failure("provider", f"cannot connect to {self.config.base_url}: timed out") from None
+            raise Failure("provider", f"cannot connect to {self.config.base_url}: timed out", at_once=True) from None
         except openai.APIConnectionError as error:
             cause = self._quote(f"{type(error.__cause__).__name__}: {error.__cause__}")
             # A connection that was made and broke: perhaps this request broke it.
-            kind = "provider" if isinstance(error.__cause__, httpx2.ConnectError) else "unclear"
-            raise Failure(kind, f"no reply from {self.config.base_url}: {cause}") from None
+            connected = not isinstance(error.__cause__, httpx2.ConnectError)
+            message = f"no reply from {self.config.base_url}: {cause}"
+            raise Failure("unclear" if connected else "provider", message, at_once=not connected) from None
 
     def _status_failure(self, error: openai.APIStatusError) -> Failure:
         status = error.status_code

@@ -29,7 +29,9 @@ def test_what_has_to_wait_is_deferred_and_does_not_hold_it_up(flow, run_once):
     flow.add_judge("http://127.0.0.1:9/v1")  # nobody listens there
     flow.insert(5)
     run_once(flow.dsn)
-    assert flow.coverage() == {"deferred": 5}
+    # Deferred for a second, which may be over by now.
+    assert flow.coverage().keys() <= {"deferred", "pending"}
+    assert flow.value("SELECT failures > 0 AND paused_reason LIKE '%%127.0.0.1:9%%' FROM flywheel.provider_state")
 
 
 def test_a_missing_key_is_an_error_once_all_else_is_done(flow, provider, start_worker):
