@@ -42,5 +42,6 @@
 \ir python/portable.sql
 \ir requests/request.sql
 \ir requests/check.sql
+\ir search_path.sql
 \ir grants.sql
 \ir dump.sql

@@ -9,7 +9,7 @@ CREATE FUNCTION flywheel.answers(lo bigint, hi bigint, only_validator text DEFAU
     why        text
 )
     LANGUAGE sql STABLE
-AS $$
+BEGIN ATOMIC
     -- Joined so that each join has a small or an indexed side, whatever the planner believes about a table that has just
     -- been filled.
     WITH active AS MATERIALIZED (
@@ -55,8 +55,8 @@ AS $$
     LEFT JOIN flywheel.dead_letters x ON x.step_id = s.id AND x.version_id = s.version_id
     LEFT JOIN flywheel.deferrals f ON f.step_id = s.id AND f.version_id = s.version_id AND f.until > now()
     LEFT JOIN flywheel.validator_versions w ON w.id = s.version_id
-    LEFT JOIN flywheel.provider_state p ON p.provider = w.provider
-$$;
+    LEFT JOIN flywheel.provider_state p ON p.provider = w.provider;
+END;
 
 COMMENT ON FUNCTION flywheel.answers(bigint, bigint, text) IS
 'For every step with lo <= id <= hi and every validator (or only one): exactly one answer: verdict, pending, deferred, dead_letter or not_eligible; why says why not eligible: filtered, sampled_out, not_requested (on demand), before (the validator existed) or paused. Costs a few milliseconds per thousand pairs.';

@@ -73,4 +73,5 @@ $$;
 COMMENT ON FUNCTION flywheel.py_check_config(text, text) IS
 'Raises when the config is not one that the Python validator takes, such as a regular expression that does not compile.';
 
+SELECT flywheel.pin_search_paths();
 SELECT flywheel.apply_grants();

@@ -1,4 +1,4 @@
-"""What each of the four roles can do, tried as a login role that is a member of that role only."""
+"""What each of the five roles can do, tried as a login role that is a member of that role only."""
 
 import json
 
@@ -111,6 +111,32 @@ def test_a_writer_reads_no_step_result_or_queue(db, member_of):
     )
 
 
+def test_a_writer_cannot_take_the_ids_that_others_are_about_to_draw(db, member_of):
+    step, = db.execute(STEP).fetchone()
+    writer = member_of("writer")
+    refused(
+        writer,
+        f"INSERT INTO flywheel.traces (id, output) VALUES ({step + 1}, 'x')",
+        "INSERT INTO flywheel.traces (id, output) VALUES (4611686018427387903, 'x')",
+        "SELECT setval('flywheel.traces_id_seq', 1)",
+        "SELECT nextval('flywheel.traces_id_seq')",
+    )
+    assert writer.execute(STEP).fetchone() == (step + 1,)
+
+
+def test_a_reader_sees_where_a_step_belongs_and_a_reviewer_what_it_says(db, member_of):
+    step = validated_step(db)
+    reader, reviewer = member_of("reader"), member_of("reviewer")
+    content = "SELECT input, output, expected, context, attributes, error, user_id FROM flywheel.traces"
+    assert reader.execute("SELECT id, pipeline FROM flywheel.traces").fetchall() == [(step, "default")]
+    refused(reader, content, *(f"SELECT {column} FROM flywheel.traces" for column in ("*", "output", "attributes")))
+    assert reviewer.execute(content).fetchall() == [("Hi", "Hello", None, None, None, None, None)]
+    assert reviewer.execute("SELECT passed FROM flywheel.verdicts").fetchall() == [(True,)]
+    assert reviewer.execute("SELECT answer FROM flywheel.why(%s, 'short')", [step]).fetchone() == ("verdict",)
+    refused(reviewer, STEP, "UPDATE flywheel.verdicts SET passed = true", "DELETE FROM flywheel.traces",
+            "SELECT FROM pgmq.q_flywheel_code", "SELECT flywheel.set_validator('short', false)", "CALL flywheel.drain()")
+
+
 def test_a_reader_reads_every_view_and_asks_why(db, member_of):
     step = validated_step(db)
     reader = member_of("reader")
@@ -177,6 +203,10 @@ def test_a_worker_writes_no_steps_and_registers_nothing(db, member_of):
         STEP,
         "UPDATE flywheel.traces SET output = 'x'",
         "DELETE FROM flywheel.traces",
+        "SELECT passed, reason FROM flywheel.verdicts",
+        "SELECT error FROM flywheel.dead_letters",
+        "SELECT FROM flywheel.prices",
+        "SELECT FROM flywheel.metric_rollup",
         "SELECT flywheel.add_validator('x', 'public.short')",
         "SELECT flywheel.set_validator('short', false)",
         "SELECT flywheel.set_provider('x', 'https://example.org/v1')",
