@@ -48,14 +48,14 @@ CREATE FUNCTION flywheel.try_call(t flywheel.traces, call text) RETURNS flywheel
     LANGUAGE plpgsql
 AS $$
 DECLARE
-    began timestamptz := clock_timestamp();
+    began timestamptz := pg_catalog.clock_timestamp();
     r     flywheel.verdict;
 BEGIN
     EXECUTE 'SELECT (v).* FROM (SELECT ' || call || ' AS v FROM (SELECT ($1).*) t OFFSET 0) s' INTO r USING t;
     RETURN flywheel.outcome_of(r, began);
 EXCEPTION WHEN OTHERS OR assert_failure THEN
-    RETURN ROW(NULL, NULL, left(SQLSTATE || ': ' || SQLERRM, 1000), NULL, 'error',
-               extract(epoch FROM clock_timestamp() - began)::real * 1000)::flywheel.outcome;
+    RETURN ROW(NULL, NULL, pg_catalog.left(SQLSTATE || ': ' || SQLERRM, 1000), NULL, 'error',
+               extract(epoch FROM pg_catalog.clock_timestamp() - began)::real * 1000)::flywheel.outcome;
 END
 $$;
 
@@ -71,11 +71,12 @@ BEGIN
         -- when the batch has used up its CPU budget.
         RETURN format(
             'SELECT u.* FROM (
-                 SELECT array_agg(t.id) AS ids, array_agg(t.created_at) AS created, array_agg(t.pipeline) AS pipelines,
-                        array_agg(t.node) AS nodes, array_agg(t.variant) AS variants,
+                 SELECT pg_catalog.array_agg(t.id) AS ids, pg_catalog.array_agg(t.created_at) AS created,
+                        pg_catalog.array_agg(t.pipeline) AS pipelines, pg_catalog.array_agg(t.node) AS nodes,
+                        pg_catalog.array_agg(t.variant) AS variants,
                         flywheel.py_validate(%L, %L, ARRAY[%s], 1, 10) AS py
-                 FROM (SELECT t.* FROM flywheel.traces t WHERE %s ORDER BY t.id) t HAVING count(*) > 0 OFFSET 0) s
-             CROSS JOIN LATERAL (SELECT cardinality((s.py).status) AS n OFFSET 0) k
+                 FROM (SELECT t.* FROM flywheel.traces t WHERE %s ORDER BY t.id) t HAVING pg_catalog.count(*) > 0 OFFSET 0) s
+             CROSS JOIN LATERAL (SELECT pg_catalog.cardinality((s.py).status) AS n OFFSET 0) k
              CROSS JOIN LATERAL (
                  SELECT x.id, x.created_at, x.pipeline, x.node, x.variant,
                         ROW(x.passed, x.score, x.reason, x.details::jsonb, x.status, (s.py).latency_ms)::flywheel.outcome
@@ -83,7 +84,7 @@ BEGIN
                      (s.py).passed, (s.py).score, (s.py).reason, (s.py).details, (s.py).status)
                      AS x (id, created_at, pipeline, node, variant, passed, score, reason, details, status)) u',
             w.function, w.config,
-            (SELECT string_agg(format('array_agg(%s)', flywheel.field_sql(f)), ', ' ORDER BY n)
+            (SELECT string_agg(format('pg_catalog.array_agg(%s)', flywheel.field_sql(f)), ', ' ORDER BY n)
              FROM unnest(w.reads) WITH ORDINALITY AS r (f, n)),
             wanted);
     ELSIF guarded THEN
@@ -92,7 +93,7 @@ BEGIN
     END IF;
     RETURN format(
         'SELECT s.id, s.created_at, s.pipeline, s.node, s.variant, flywheel.outcome_of(s.v, s.began)
-         FROM (SELECT t.id, t.created_at, t.pipeline, t.node, t.variant, clock_timestamp() AS began, %s AS v
+         FROM (SELECT t.id, t.created_at, t.pipeline, t.node, t.variant, pg_catalog.clock_timestamp() AS began, %s AS v
                FROM flywheel.traces t WHERE %s OFFSET 0) s',
         flywheel.call_sql(w), wanted);
 END

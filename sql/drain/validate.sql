@@ -19,7 +19,7 @@ AS $$
 DECLARE
     stored bigint;
 BEGIN
-    EXECUTE format(
+    EXECUTE pg_catalog.format(
         'INSERT INTO flywheel.verdicts (step_id, version_id, step_created_at, pipeline, node, variant,
                                         passed, score, reason, details, status, latency_ms)
          SELECT o.id, %s, o.created_at, o.pipeline, o.node, o.variant, (o.r).passed, (o.r).score, (o.r).reason, (o.r).details,
@@ -38,7 +38,7 @@ CREATE FUNCTION flywheel.validate(w flywheel.validator_versions, lo bigint, hi b
     LANGUAGE plpgsql
 AS $$
 DECLARE
-    began  timestamptz := clock_timestamp();
+    began  timestamptz := pg_catalog.clock_timestamp();
     wanted text := flywheel.wanted_sql(w, lo, hi, false);
     stored bigint;
     rest   bigint;
@@ -56,17 +56,17 @@ BEGIN
         EXCEPTION WHEN OTHERS OR assert_failure THEN
             -- A function that is gone, or steps that together are too large for one array.
             middle := (SELECT t.id FROM flywheel.traces t WHERE t.id BETWEEN lo AND hi ORDER BY t.id
-                       OFFSET (SELECT count(*) / 2 FROM flywheel.traces c WHERE c.id BETWEEN lo AND hi) LIMIT 1);
+                       OFFSET (SELECT pg_catalog.count(*) / 2 FROM flywheel.traces c WHERE c.id BETWEEN lo AND hi) LIMIT 1);
             IF w.runs_in = 'python' AND middle > lo THEN
                 RETURN flywheel.validate(w, lo, middle - 1, false) + flywheel.validate(w, middle, hi, false);
             END IF;
             stored := flywheel.store_error(w, wanted, SQLSTATE || ': ' || SQLERRM);
         END;
     END;
-    IF w.runs_in = 'python' AND clock_timestamp() - began > interval '5 seconds' THEN
-        EXECUTE 'SELECT min(t.id) FROM flywheel.traces t WHERE ' || wanted INTO rest;
+    IF w.runs_in = 'python' AND pg_catalog.clock_timestamp() - began > interval '5 seconds' THEN
+        EXECUTE 'SELECT pg_catalog.min(t.id) FROM flywheel.traces t WHERE ' || wanted INTO rest;
         IF rest IS NOT NULL THEN
-            PERFORM flywheel.requeue(jsonb_build_object('version', w.id, 'lo', rest, 'hi', hi, 'changed', false));
+            PERFORM flywheel.requeue(pg_catalog.jsonb_build_object('version', w.id, 'lo', rest, 'hi', hi, 'changed', false));
         END IF;
     END IF;
     RETURN stored;

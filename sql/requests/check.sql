@@ -33,7 +33,7 @@ BEGIN
     t.expected := expected;
     t.context := context;
     t.attributes := attributes;
-    t.created_at := now();
+    t.created_at := pg_catalog.now();
     FOR w IN
         SELECT v.* FROM flywheel.validators d JOIN flywheel.validator_versions v ON v.id = d.version_id
         WHERE d.enabled AND v.runs_in <> 'judge' AND flywheel.filter_matches(v, t.pipeline, t.node, t.node_type)
@@ -48,7 +48,7 @@ BEGIN
                 r := ROW(NULL, NULL, 'Python validators run in the worker: this database has no plpython3u', NULL, 'abstained', NULL)::flywheel.outcome;
             END IF;
         EXCEPTION WHEN OTHERS THEN -- the function is gone, for example: the guard still answers for the others
-            r := ROW(NULL, NULL, left(SQLSTATE || ': ' || SQLERRM, 1000), NULL, 'error', NULL)::flywheel.outcome;
+            r := ROW(NULL, NULL, pg_catalog.left(SQLSTATE || ': ' || SQLERRM, 1000), NULL, 'error', NULL)::flywheel.outcome;
         END;
         validator := w.validator;
         version := w.version;

@@ -15,7 +15,8 @@ ROLES = ["flywheel_writer", "flywheel_reader", "flywheel_reviewer", "flywheel_wo
 HELD = """
 SELECT r.role, c.oid::regclass::text
 FROM pg_class c CROSS JOIN unnest(%(roles)s::text[]) AS r (role)
-WHERE c.relnamespace = ANY (%(schemas)s::regnamespace[]) AND c.relkind IN ('r', 'p', 'v', 'm') AND c.relispartition = %(partitions)s
+WHERE c.relnamespace = ANY (%(schemas)s::regnamespace[]) AND c.relkind IN ('r', 'p', 'v', 'm')
+  AND c.relispartition = %(partitions)s
   AND (has_table_privilege(r.role, c.oid, 'SELECT, INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER')
        OR has_any_column_privilege(r.role, c.oid, 'SELECT, INSERT, UPDATE, REFERENCES'))
 """
@@ -60,7 +61,8 @@ def test_nobody_holds_rights_on_a_queue_and_none_of_its_functions_has_the_owners
     db.execute("SELECT flywheel.ensure_queue('flywheel_code')")
     everybody = ["public", *ROLES]
     assert db.execute(HELD, {"roles": everybody, "schemas": ["pgmq"], "partitions": False}).fetchall() == []
-    assert db.execute("SELECT proname FROM pg_proc WHERE pronamespace = 'pgmq'::regnamespace AND prosecdef").fetchall() == []
+    definer = "SELECT proname FROM pg_proc WHERE pronamespace = 'pgmq'::regnamespace AND prosecdef"
+    assert db.execute(definer).fetchall() == []
 
 
 def test_only_an_admin_reaches_a_partition_past_its_table(db):
