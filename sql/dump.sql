@@ -4,7 +4,8 @@
 -- not saved                         where it comes from after a restore
 -- metric_rollup                     counted by the trigger while the verdicts are loaded; saved, it would count twice
 -- coverage_ledger, _dirty, _horizon the sweep settles every block anew
--- queue_stats, failure_reasons      the next drain measures and refreshes
+-- queue_stats                       the next drain measures
+-- failure_reason_counts             the next drain refreshes
 -- python_validators, maintenance    the install script; their rows would collide with it. An interval that was changed
 --                                   in maintenance is back at its default
 --
@@ -17,7 +18,7 @@ BEGIN
     IF EXISTS (SELECT FROM pg_extension e WHERE e.extname = 'pg_flywheel') THEN
         FOREACH name IN ARRAY ARRAY[
             'providers', 'provider_state', 'prices', 'validators', 'validator_versions', 'activations',
-            'traces', 'verdicts', 'dead_letters', 'deferrals', 'inbox',
+            'team_pipelines', 'traces', 'verdicts', 'dead_letters', 'deferrals', 'inbox',
             'traces_id_seq', 'validator_versions_id_seq', 'activations_id_seq']
         LOOP
             PERFORM pg_extension_config_dump(format('flywheel.%I', name)::regclass, '');

@@ -62,7 +62,7 @@ BEGIN
         flywheel.metrics_daily, flywheel.failure_reasons, flywheel.coverage, flywheel.coverage_ledger,
         flywheel.coverage_dirty, flywheel.queue_health, flywheel.queue_stats,
         flywheel.maintenance TO flywheel_reader, flywheel_reviewer;
-    GRANT EXECUTE ON FUNCTION flywheel.why, flywheel.answers, flywheel.count_answers, flywheel.unsettled, flywheel.step_blocks,
+    GRANT EXECUTE ON FUNCTION flywheel.why, flywheel.answers, flywheel.count_answers, flywheel.unsettled,
         flywheel.metrics_by, flywheel.wilson_lo, flywheel.wilson_hi, flywheel.reason_key, flywheel.block_of,
         flywheel.sample_point, flywheel.filter_matches, flywheel.known_validator, flywheel.has_python
         TO flywheel_reader, flywheel_reviewer;
@@ -92,6 +92,11 @@ BEGIN
     IF flywheel.has_python() THEN
         EXECUTE 'GRANT EXECUTE ON FUNCTION flywheel.py_validate, flywheel.py_path TO flywheel_worker, flywheel_writer';
     END IF;
+
+    -- Row security asks these, as whoever is limited by it.
+    GRANT SELECT ON flywheel.team_pipelines TO flywheel_writer, flywheel_reader, flywheel_reviewer, flywheel_worker;
+    GRANT EXECUTE ON FUNCTION flywheel.reads_every_pipeline, flywheel.my_pipelines
+        TO flywheel_writer, flywheel_reader, flywheel_reviewer, flywheel_worker;
 
     -- Who runs the installation. Neither TRIGGER nor REFERENCES: a trigger would run with the rights of the owner,
     -- whose functions write these tables.

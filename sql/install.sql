@@ -7,6 +7,7 @@
 \ir metrics/verdicts.sql
 \ir coverage/blocks.sql
 \ir metrics/rollup.sql
+\ir teams/teams.sql
 \ir validators/sampling.sql
 \ir validators/lock.sql
 \ir validators/check_config.sql
@@ -32,6 +33,7 @@
 \ir metrics/reason_key.sql
 \ir metrics/views.sql
 \ir metrics/failure_reasons.sql
+\ir teams/policies.sql
 \ir drain/maintain.sql
 \ir drain/drain.sql
 \ir drain/queue_health.sql

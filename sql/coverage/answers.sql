@@ -6,7 +6,8 @@ CREATE FUNCTION flywheel.answers(lo bigint, hi bigint, only_validator text DEFAU
     validator  text,
     version_id int,
     answer     text,
-    why        text
+    why        text,
+    pipeline   text
 )
     LANGUAGE sql STABLE
 BEGIN ATOMIC
@@ -22,7 +23,7 @@ BEGIN ATOMIC
         WHERE only_validator IS NULL OR d.name = only_validator
     ), seen AS (
         -- The newest version that the step is eligible for answers.
-        SELECT t.id, a.name, a.mode, a.current_id, t.id < a.first_id AS is_before,
+        SELECT t.id, t.pipeline, a.name, a.mode, a.current_id, t.id < a.first_id AS is_before,
                max((a.w).id) FILTER (WHERE m.matches AND (a.sample_rate >= 1
                    OR flywheel.sample_point(t.trace_id, a.name) < a.sample_rate)) AS version_id,
                coalesce(max((a.w).id) FILTER (WHERE m.matches), max((a.w).id) FILTER (WHERE NOT m.matches)) AS refused_by,
@@ -49,7 +50,8 @@ BEGIN ATOMIC
                 WHEN s.mode = 'on_demand' THEN 'not_requested'
                 WHEN s.is_before THEN 'before'
                 ELSE 'paused'
-           END
+           END,
+           s.pipeline
     FROM seen s
     LEFT JOIN flywheel.verdicts v ON v.step_id = s.id AND v.version_id = s.version_id
     LEFT JOIN flywheel.dead_letters x ON x.step_id = s.id AND x.version_id = s.version_id

@@ -10,6 +10,7 @@ COMMENT ON FUNCTION flywheel.block_of(bigint) IS 'The block of 4,096 step ids th
 CREATE TABLE flywheel.coverage_ledger (
     validator     text NOT NULL,
     block         bigint NOT NULL,
+    pipeline      text NOT NULL,
     steps         int NOT NULL,
     verdicts      int NOT NULL,
     dead_letters  int NOT NULL,
@@ -18,14 +19,15 @@ CREATE TABLE flywheel.coverage_ledger (
     not_requested int NOT NULL,
     before        int NOT NULL,
     paused        int NOT NULL,
-    PRIMARY KEY (validator, block)
+    PRIMARY KEY (validator, block, pipeline)
 );
 
 COMMENT ON TABLE flywheel.coverage_ledger IS
-'Settled coverage: blocks of steps with nothing pending for the validator. Derived: it can be emptied at any time.';
+'Settled coverage: blocks of steps with nothing pending for the validator, counted by pipeline. Derived: it can be emptied at any time.';
 COMMENT ON COLUMN flywheel.coverage_ledger.validator IS 'flywheel.validators.name.';
 COMMENT ON COLUMN flywheel.coverage_ledger.block IS 'flywheel.block_of(step id).';
-COMMENT ON COLUMN flywheel.coverage_ledger.steps IS 'As in flywheel.coverage, for this block; so are the others.';
+COMMENT ON COLUMN flywheel.coverage_ledger.pipeline IS 'Of the steps.';
+COMMENT ON COLUMN flywheel.coverage_ledger.steps IS 'As in flywheel.coverage, for this block and pipeline; so are the others.';
 COMMENT ON COLUMN flywheel.coverage_ledger.verdicts IS 'See flywheel.coverage.';
 COMMENT ON COLUMN flywheel.coverage_ledger.dead_letters IS 'See flywheel.coverage.';
 COMMENT ON COLUMN flywheel.coverage_ledger.filtered IS 'See flywheel.coverage.';

@@ -1,38 +1,38 @@
 -- Every step accounted for, per validator.
 
 CREATE FUNCTION flywheel.count_answers(lo bigint, hi bigint, only_validator text DEFAULT NULL) RETURNS TABLE (
-    validator text, block bigint, steps bigint, verdicts bigint, pending bigint, deferred bigint, dead_letters bigint,
+    validator text, block bigint, pipeline text, steps bigint, verdicts bigint, pending bigint, deferred bigint, dead_letters bigint,
     filtered bigint, sampled_out bigint, not_requested bigint, before bigint, paused bigint
 )
     LANGUAGE sql STABLE ROWS 1 SET jit = off -- compiling would take longer than counting
 AS $$
-    SELECT a.validator, flywheel.block_of(a.step_id), count(*),
+    SELECT a.validator, flywheel.block_of(a.step_id), a.pipeline, count(*),
            count(*) FILTER (WHERE a.answer = 'verdict'), count(*) FILTER (WHERE a.answer = 'pending'),
            count(*) FILTER (WHERE a.answer = 'deferred'), count(*) FILTER (WHERE a.answer = 'dead_letter'),
            count(*) FILTER (WHERE a.why = 'filtered'), count(*) FILTER (WHERE a.why = 'sampled_out'),
            count(*) FILTER (WHERE a.why = 'not_requested'), count(*) FILTER (WHERE a.why = 'before'),
            count(*) FILTER (WHERE a.why = 'paused')
     FROM flywheel.answers(lo, hi, only_validator) a
-    GROUP BY 1, 2
+    GROUP BY 1, 2, 3
 $$;
 
 COMMENT ON FUNCTION flywheel.count_answers(bigint, bigint, text) IS
-'flywheel.answers() counted by validator and block of steps.';
+'flywheel.answers() counted by validator, block of steps and pipeline.';
 
 CREATE FUNCTION flywheel.unsettled() RETURNS TABLE (validator text, lo bigint, hi bigint)
-    LANGUAGE sql STABLE
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp -- a block is settled for all teams or none
 AS $$
     SELECT d.name, b << 12, (b << 12) + 4095
     FROM flywheel.step_blocks() AS b
     CROSS JOIN flywheel.validators d
-    LEFT JOIN flywheel.coverage_ledger l ON l.validator = d.name AND l.block = b
-    WHERE l.block IS NULL OR b IN (SELECT y.block FROM flywheel.coverage_dirty y)
+    WHERE (d.name, b) NOT IN (SELECT l.validator, l.block FROM flywheel.coverage_ledger l)
+       OR b IN (SELECT y.block FROM flywheel.coverage_dirty y)
 $$;
 
 COMMENT ON FUNCTION flywheel.unsettled() IS
 'The blocks of steps, per validator, that have to be counted: not in flywheel.coverage_ledger, or touched since.';
 
-CREATE VIEW flywheel.coverage AS
+CREATE VIEW flywheel.coverage WITH (security_invoker) AS
 WITH counted AS (
     SELECT l.validator, l.steps, l.verdicts, 0 AS pending, 0 AS deferred, l.dead_letters, l.filtered, l.sampled_out,
            l.not_requested, l.before, l.paused

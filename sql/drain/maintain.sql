@@ -100,7 +100,7 @@ BEGIN
         PERFORM flywheel.done('merge_rollup');
     END IF;
     IF flywheel.due('failure_reasons') THEN
-        REFRESH MATERIALIZED VIEW CONCURRENTLY flywheel.failure_reasons;
+        REFRESH MATERIALIZED VIEW CONCURRENTLY flywheel.failure_reason_counts;
         PERFORM flywheel.done('failure_reasons');
     END IF;
 END

@@ -30,6 +30,11 @@ SELECT 'trigger', c.name || '.' || t.tgname, pg_get_triggerdef(t.oid) || ' ' || 
 FROM pg_trigger t JOIN ours c ON c.oid = t.tgrelid WHERE NOT t.tgisinternal
 
 UNION ALL
+SELECT 'policy', c.name || '.' || p.polname, concat_ws(' ', p.polcmd::text, p.polpermissive, p.polroles::text, pg_get_expr(p.polqual, p.polrelid), pg_get_expr(p.polwithcheck, p.polrelid)),
+       obj_description(p.oid, 'pg_policy'), ''
+FROM pg_policy p JOIN ours c ON c.oid = p.polrelid
+
+UNION ALL
 -- The definition has the source, volatility, parallel safety, security, settings, cost and rows.
 SELECT 'function', p.oid::regprocedure::text, pg_get_functiondef(p.oid), obj_description(p.oid, 'pg_proc'), p.proacl::text
 FROM pg_proc p WHERE p.pronamespace = 'flywheel'::regnamespace

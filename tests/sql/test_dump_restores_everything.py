@@ -14,7 +14,8 @@ INSTALLED = {"python_validators", "maintenance"}
 SAME = [
     *(f"SELECT t::text FROM flywheel.{table} t ORDER BY 1" for table in (
         "traces", "verdicts", "providers", "provider_state", "prices", "validators", "validator_versions",
-        "activations", "dead_letters", "deferrals", "python_validators", "inbox")),
+        "activations", "dead_letters", "deferrals", "python_validators", "inbox", "team_pipelines")),
+    "SELECT relname::text FROM pg_class WHERE relnamespace = 'flywheel'::regnamespace AND relrowsecurity ORDER BY 1",
     "SELECT * FROM flywheel.coverage ORDER BY 1",
     *(f"SELECT validator, version, pipeline, node, variant, n, passed, failed, pass_rate, pass_rate_lo, errors, "
       f"abstained, timeouts, prompt_tokens, cost_usd FROM flywheel.{view} ORDER BY 1, 2, 3, 4, 5, 6, 7"
@@ -58,6 +59,7 @@ def restored(request, made, source, tmp_path):
 def live_through(db):
     """Leaves something in every table: old versions, a gap, a change, answers of every kind, waiting work."""
     db.execute(SHORT)
+    db.execute("INSERT INTO flywheel.team_pipelines VALUES ('flywheel_reader', 'default')")
     db.execute("""SELECT flywheel.add_validator('short', 'short', '{"limit": 5}')""")
     db.execute("""SELECT flywheel.add_validator('words', 'py:max_length', '{"limit": 3}', sample_rate => 0.5)""")
     db.execute("SELECT flywheel.set_provider('default', 'https://example.org/v1')")

@@ -1,6 +1,6 @@
 """Every right of every role on every object, read from the catalog, is a line of grants.txt that somebody approved.
 
-A new object or grant is a new line: look at it, then APPROVE=1 pytest tests/sql/test_grants_are_those_that_were_reviewed.py
+A new object or grant is a new line: look at it, then run APPROVE=1 pytest on this file.
 """
 
 import os

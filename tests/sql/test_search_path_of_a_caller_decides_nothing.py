@@ -1,4 +1,4 @@
-"""Whatever lies in the caller's search_path, the owner's rights never run it; and what lies behind pg_catalog nobody runs."""
+"""Nothing in a caller's search_path runs with the owner's rights, and nothing behind pg_catalog with anybody's."""
 
 import json
 import re
@@ -15,7 +15,8 @@ RAISES = ("CREATE FUNCTION public.raises(step flywheel.traces, config jsonb) RET
 # An argument of each type that our functions take.
 GIVEN = {
     "text": "'flywheel_code'", "bigint": "1", "integer": "1", "jsonb": "'[]'", "boolean": "false",
-    "double precision": "1", "real": "1", "timestamp with time zone": "now()", "bigint[]": "'{1}'", "integer[]": "'{1}'", "text[]": "'{a}'",
+    "double precision": "1", "real": "1", "timestamp with time zone": "now()",
+    "bigint[]": "'{1}'", "integer[]": "'{1}'", "text[]": "'{a}'",
     "bytea[]": "'{a}'", "pgmq.message_record": """('(1,1,now,now,now,"{""lo"": 1, ""hi"": 9, ""version"": 1}",)')""",
 }  # fmt: skip
 DEFINER = """
@@ -58,7 +59,8 @@ def everything(conn):
         "SELECT * FROM flywheel.check('Hi', 'Hello', node => 'answer')",
         *(f"SELECT * FROM flywheel.{view}" for view in
           ("metrics", "metrics_hourly", "metrics_daily", "coverage", "queue_health", "failure_reasons")),
-        *(f"SELECT * FROM flywheel.why({step}, '{name}')" for step in (1, 6) for name in ("short", "sampled", "polite")),
+        *(f"SELECT * FROM flywheel.why({step}, '{name}')"
+          for step in (1, 6) for name in ("short", "sampled", "polite")),
         "CALL flywheel.drain()",
         "SELECT flywheel.add_validator('again', 'public.short', node_type => 'writer')",
         """SELECT flywheel.add_validator('pattern', 'py:matches', '{"pattern": "a"}', mode => 'on_demand')""",
@@ -96,7 +98,7 @@ def attempt(conn, statement, *arguments):
 
 @pytest.fixture
 def planted(db, dsn):
-    """Connects as a new login role, member of the given roles, with a search_path of planted objects. Keeps the notes."""
+    """Connects as a new login role, member of the roles, with this search_path; also gives what the planted say."""
     prepare(db)
     db.execute(PLANTED)
     opened = []
