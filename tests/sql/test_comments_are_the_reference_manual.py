@@ -19,4 +19,5 @@ def test_an_object_of_any_kind_would_be_missed(full_db):
     full_db.execute("CREATE TRIGGER g AFTER INSERT ON flywheel.t EXECUTE FUNCTION flywheel.f()")
     assert sorted(name for name, in full_db.execute(UNCOMMENTED)) == [
         "column flywheel.t.id", "column flywheel.t.x", "column flywheel.v.x", "index flywheel.i",
-        "policy p on flywheel.t", "routine flywheel.f()", "table flywheel.t", "trigger g on flywheel.t", "type flywheel.c", "view flywheel.v"]
+        "policy p on flywheel.t", "routine flywheel.f()", "table flywheel.t", "trigger g on flywheel.t",
+        "type flywheel.c", "view flywheel.v"]
