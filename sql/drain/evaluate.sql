@@ -32,7 +32,7 @@ CREATE FUNCTION flywheel.call_sql(w flywheel.validator_versions) RETURNS text
     LANGUAGE plpgsql STABLE
 AS $$
 DECLARE
-    name text := split_part(w.function, '(', 1); -- stored with %I.%I
+    name text := left(w.function, -length('(flywheel.traces,jsonb)')); -- stored with %I.%I
 BEGIN
     IF (SELECT p.prorettype = 'boolean'::regtype FROM pg_proc p WHERE p.oid = w.function::regprocedure) THEN
         RETURN format('(SELECT CASE WHEN b IS NOT NULL THEN ROW(b, NULL, NULL, NULL)::flywheel.verdict END FROM %s(t, %L::jsonb) AS b)', name, w.config);

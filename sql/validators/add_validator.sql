@@ -6,7 +6,7 @@ AS $$
 DECLARE
     oids oid[];
     args text;
-    bare text := pg_catalog.split_part(function, '(', 1);
+    bare text := substring(function FROM '^(?:[^"(]|"[^"]*")*'); -- a quoted name may hold a parenthesis
 BEGIN
     -- The name may be qualified or not, with its arguments or without: parse_ident follows SQL's quoting.
     SELECT pg_catalog.array_agg(p.oid), pg_catalog.string_agg(pg_catalog.format('%s returns %s', p.oid::regprocedure, p.prorettype::regtype), '; ')
