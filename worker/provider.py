@@ -110,7 +110,7 @@ class Provider:
                 response = await self._send(body)
         except TimeoutError:
             raise Failure("timeout", f"no complete reply within {self.config.timeout_s:g} s") from None
-        return _reply(response, round((time.perf_counter() - start) * 1000))
+        return _reply(self._without_key(response.content), round((time.perf_counter() - start) * 1000))
 
     async def close(self) -> None:
         for client in self._clients:
@@ -155,8 +155,11 @@ class Provider:
         return Failure(kind, message, _retry_after_s(error.response.headers.get("retry-after")))
 
     def _quote(self, said: str) -> str:
-        hidden = said.replace(self._key, "***")
+        hidden = self._without_key(said.encode(errors="replace")).decode(errors="replace")
         return "".join(c if c.isprintable() else " " for c in hidden[:200])
+
+    def _without_key(self, said: bytes) -> bytes:
+        return said if self.config.api_key_env is None else said.replace(self._key.encode(), b"***")
 
 
 def _client(config: ProviderConfig, key: str, certificates: ssl.SSLContext) -> openai.AsyncOpenAI:
@@ -214,9 +217,9 @@ def _retry_after_s(header: str | None) -> float | None:
     return min(max(0.0, seconds), MAX_RETRY_AFTER_S)  # in this order, NaN becomes 0
 
 
-def _reply(response: httpx2.Response, latency_ms: int) -> Reply:
+def _reply(content: bytes, latency_ms: int) -> Reply:
     try:
-        body = json.loads(response.content)
+        body = json.loads(content)
     except (ValueError, RecursionError):
         raise Failure("step", "the reply is not JSON") from None
     try:

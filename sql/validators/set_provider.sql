@@ -15,6 +15,11 @@ BEGIN
         RAISE EXCEPTION 'bad provider name: %', coalesce(quote_literal(name), 'NULL')
             USING ERRCODE = 'invalid_parameter_value', HINT = 'A lower-case letter, then up to 29 of a-z, 0-9 and _.';
     END IF;
+    IF base_url ~ '[@?#]' THEN -- do not repeat it
+        RAISE EXCEPTION 'the base URL holds an @, ? or #, as one with a password or a key does'
+            USING ERRCODE = 'invalid_parameter_value',
+                  HINT = 'Give only https://host/v1, and the key in a variable of the worker''s environment, named by api_key_env.';
+    END IF;
     IF base_url IS NULL OR base_url !~ '^https?://' THEN
         RAISE EXCEPTION 'bad base URL: %', coalesce(quote_literal(base_url), 'NULL')
             USING ERRCODE = 'invalid_parameter_value', HINT = 'Such as https://host/v1: without /chat/completions.';

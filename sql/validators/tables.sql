@@ -12,8 +12,8 @@ COMMENT ON TYPE flywheel.verdict IS
 
 CREATE TABLE flywheel.providers (
     name                text PRIMARY KEY CHECK (name ~ '^[a-z][a-z0-9_]{0,29}$'),
-    base_url            text NOT NULL CHECK (base_url ~ '^https?://'),
-    api_key_env         text,
+    base_url            text NOT NULL CHECK (base_url ~ '^https?://[^@?#]+$'), -- no password, no key
+    api_key_env         text CHECK (api_key_env ~ '^[A-Za-z_][A-Za-z0-9_]*$'),
     max_in_flight       int NOT NULL CHECK (max_in_flight > 0),
     requests_per_minute int CHECK (requests_per_minute > 0),
     timeout_seconds     double precision NOT NULL CHECK (timeout_seconds > 0),
