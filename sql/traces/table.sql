@@ -26,7 +26,10 @@ CREATE TABLE flywheel.traces (
     user_id           text,
     tags              text[],
     attributes        jsonb,
-    created_at        timestamptz NOT NULL DEFAULT now()
+    created_at        timestamptz NOT NULL DEFAULT now(),
+    -- The rollup's key holds all three: one that no index takes would stop the drain, for everybody.
+    CONSTRAINT names_fit_an_index CHECK (octet_length(pipeline) <= 600 AND octet_length(node) <= 600 AND octet_length(variant) <= 600),
+    CONSTRAINT created_at_is_finite CHECK (isfinite(created_at))
 );
 
 CREATE INDEX traces_trace_id ON flywheel.traces (trace_id);
@@ -41,7 +44,7 @@ COMMENT ON COLUMN flywheel.traces.trace_id IS 'Groups the steps of one run. An O
 COMMENT ON COLUMN flywheel.traces.span_id IS 'This step within the trace.';
 COMMENT ON COLUMN flywheel.traces.parent_span_id IS 'The span_id of the step that called this one.';
 COMMENT ON COLUMN flywheel.traces.session_id IS 'Groups the traces of one conversation.';
-COMMENT ON COLUMN flywheel.traces.pipeline IS 'The application or pipeline. Validators can be limited to one.';
+COMMENT ON COLUMN flywheel.traces.pipeline IS 'The application or pipeline, at most 600 bytes. Validators can be limited to one.';
 COMMENT ON COLUMN flywheel.traces.node IS 'Name of the step in the pipeline''s graph. Validators can be limited to one.';
 COMMENT ON COLUMN flywheel.traces.node_type IS 'classifier, writer, codegen, retriever, tool, agent or other.';
 COMMENT ON COLUMN flywheel.traces.input IS 'What the step was given. JSON goes in as JSON text.';
