@@ -147,3 +147,16 @@ def test_a_member_sees_its_own_team_only(fw, member_of):
                       "INSERT INTO flywheel.team_pipelines VALUES (user, 'blue')"):
         with pytest.raises(InsufficientPrivilege):
             reader.execute(statement)
+
+
+def test_a_member_cannot_switch_it_off(fw, colors, member_of):
+    teams = name_teams(fw, red=["red"], blue=["blue"])
+    reviewer = member_of("reviewer", "writer", teams=[teams["red"]])
+    reviewer.execute("SET row_security = off")
+    for name in ("traces", "verdicts", "metrics", "coverage", "failure_reasons"):
+        with pytest.raises(InsufficientPrivilege):
+            reviewer.execute(f"SELECT FROM flywheel.{name}")
+    reviewer.execute("RESET row_security")
+    copy = "COPY flywheel.traces (output) FROM STDIN"
+    with pytest.raises(psycopg.errors.FeatureNotSupported), reviewer.cursor().copy(copy):
+        pass
