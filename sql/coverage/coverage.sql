@@ -25,7 +25,7 @@ AS $$
     SELECT d.name, b << 12, (b << 12) + 4095
     FROM flywheel.step_blocks() AS b
     CROSS JOIN flywheel.validators d
-    WHERE (d.name, b) NOT IN (SELECT l.validator, l.block FROM flywheel.coverage_ledger l)
+    WHERE NOT EXISTS (SELECT FROM flywheel.coverage_ledger l WHERE l.validator = d.name AND l.block = b)
        OR b IN (SELECT y.block FROM flywheel.coverage_dirty y)
 $$;
 
