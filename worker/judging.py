@@ -16,6 +16,7 @@ from typing import Any, Literal
 import psycopg
 
 from .database import ONCE_PATIENCE_S, Database, outlast
+from .install import query
 from .prompt import ANSWER_SCHEMA, Judge, Step, Unreadable, prompt_hash, read_answer, render
 from .provider import Failure, Provider, ProviderConfig
 
@@ -42,7 +43,7 @@ class Job:
     input: str | None
     output: str | None
     expected: str | None
-    context: object
+    context: str | None
     content: int
     messages: list[dict[str, str]] = field(init=False)
     hash: bytes = field(init=False)
@@ -137,7 +138,7 @@ class Judging:
     async def _claim(self) -> None:
         """Keeps half as many questions ready as can be in flight, so that no slot waits for the database."""
         ready = max(4, self.config.max_in_flight // 2)
-        claim = "SELECT * FROM flywheel.claim_judgements(%s, %s, %s)"
+        claim = query("claim_judgements")
         while not self.stopping.is_set():
             self._moved.clear()
             room = ready - self._ready.qsize()
@@ -178,7 +179,7 @@ class Judging:
             return
         # Looked up after they are in _questions: a question leaves there when its answer is in the database.
         prompts = [question.jobs[0].prompt for question in new]
-        paid = "SELECT * FROM flywheel.paid_answers(%s, %s)"
+        paid = "SELECT version_id, prompt_hash, passed, score, reason FROM flywheel.paid_answers(%s, %s)"
         look_up = partial(self.db.rows, PaidAnswer, paid, [p[0] for p in prompts], [p[1] for p in prompts])
         rows = await outlast(look_up, self.stopping, self._patience_s) or []
         known = {(row.version_id, row.prompt_hash): row for row in rows}

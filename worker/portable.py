@@ -13,6 +13,7 @@ from typing import Any
 import psycopg
 
 from .database import ONCE_PATIENCE_S, Database, outlast
+from .install import query
 
 log = logging.getLogger(__name__)
 
@@ -115,7 +116,7 @@ class PythonValidating:
 
     async def _next(self) -> Range | None:
         """The next range, or None when it is time to end. One asks while the queue is empty, the others wait here."""
-        claim = partial(self.db.rows, Range, "SELECT * FROM flywheel.claim_python(%s)", LEASE_S)
+        claim = partial(self.db.rows, Range, query("claim_python"), LEASE_S)
         async with self._claiming:
             while not self._stopping.is_set():
                 claimed = await outlast(claim, self._stopping, self._patience_s)
