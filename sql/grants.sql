@@ -68,7 +68,7 @@ BEGIN
         flywheel.sample_point, flywheel.store_outcomes, flywheel.store_error, flywheel.outcomes_sql, flywheel.call_sql,
         flywheel.try_call, flywheel.outcome_of, flywheel.field_sql,
         -- the worker calls these
-        flywheel.judgements_waiting, flywheel.claim_judgements, flywheel.paid_answers, flywheel.extend_leases,
+        flywheel.admit_worker, flywheel.judgements_waiting, flywheel.claim_judgements, flywheel.paid_answers, flywheel.extend_leases,
         flywheel.give_back, flywheel.record_judgements, flywheel.defer_judgements, flywheel.bury_judgements,
         flywheel.pause_provider, flywheel.claim_python, flywheel.record_python, flywheel.sync_python_validators,
         flywheel.has_python

@@ -27,6 +27,8 @@ MAX_TIMEOUTS = 3
 MAX_DELIVERIES = 5
 IDLE_S = 0.2
 MAX_BATCH = 500
+# The database is away, or a function is missing or closed to us: answers that are paid for wait until that is mended.
+NO_STEPS_FAULT = (psycopg.OperationalError, psycopg.ProgrammingError)
 
 
 @dataclass(slots=True)
@@ -283,8 +285,8 @@ class Judging:
     async def _store_or_bury(self, batch: list[Outcome]) -> None:
         """One outcome that the database does not take is that step's dead letter; the others are stored."""
         try:
-            await outlast(partial(self._store, batch), None, self._patience_s, psycopg.OperationalError)
-        except psycopg.OperationalError:
+            await outlast(partial(self._store, batch), None, self._patience_s, NO_STEPS_FAULT)
+        except NO_STEPS_FAULT:
             raise
         except psycopg.Error as error:
             if len(batch) > 1:

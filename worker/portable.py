@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 
 from .database import ONCE_PATIENCE_S, Database, outlast
-from .install import query
+from .install import VERSION, query
 
 log = logging.getLogger(__name__)
 
@@ -116,7 +116,7 @@ class PythonValidating:
 
     async def _next(self) -> Range | None:
         """The next range, or None when it is time to end. One asks while the queue is empty, the others wait here."""
-        claim = partial(self.db.rows, Range, query("claim_python"), LEASE_S)
+        claim = partial(self.db.rows, Range, query("claim_python"), LEASE_S, VERSION)
         async with self._claiming:
             while not self._stopping.is_set():
                 claimed = await outlast(claim, self._stopping, self._patience_s)

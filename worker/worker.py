@@ -7,6 +7,8 @@ import os
 import signal
 from contextlib import suppress
 
+import psycopg
+
 import pyvalidators
 
 from .database import ONCE_PATIENCE_S, Database, outlast
@@ -19,13 +21,10 @@ log = logging.getLogger(__name__)
 
 DRAIN_S = 1.0
 LOOK_FOR_PROVIDERS_S = 2.0
+LOOK_AT_SCHEMA_S = 2.0
 UNUSABLE_PROVIDER_S = 30.0
 # Kubernetes kills after 30 s.
 GRACE_S = 25.0
-
-
-class WrongSchema(RuntimeError):
-    """The database has no pg_flywheel, or another version than this worker knows."""
 
 
 class Worker:
@@ -40,6 +39,7 @@ class Worker:
         self._stopping = asyncio.Event()
         self._services: set[Judging | PythonValidating] = set()
         self._work: asyncio.Task[None] | None = None
+        self._refusal: psycopg.Error | None = None
 
     def stop(self) -> None:
         """Claims nothing more. What is in flight has GRACE_S to finish, then it is given back. Twice does not hurt."""
@@ -52,12 +52,12 @@ class Worker:
             asyncio.get_running_loop().call_later(GRACE_S, self._work.cancel)
 
     async def run(self) -> None:
-        """Raises WrongSchema, or psycopg.OperationalError when the database cannot be reached."""
+        """Raises psycopg.Error: the database cannot be reached, has no pg_flywheel, or one that does not serve this."""
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self.stop)
         async with self._db:
-            await self._meet()
-            log.info("worker started", extra={"data": {"version": VERSION, "once": self.once}})
+            schema = await self._meet()
+            log.info("worker started", extra={"data": {"version": VERSION, "schema": schema, "once": self.once}})
             validating = PythonValidating(self._db, self.processes, self.once)
             self._add(validating)
             run = self._run_once if self.once else self._run_on
@@ -70,16 +70,29 @@ class Worker:
             except ExceptionGroup as group:
                 raise _first(group) from group
         log.info("worker stopped")
+        if self._refusal:
+            raise self._refusal
 
-    async def _meet(self) -> None:
-        """Refuses a schema it does not know, and tells the database about the validators it has."""
-        if await self._db.value("SELECT to_regprocedure('flywheel.version()')::text") is None:
-            raise WrongSchema("the database has no pg_flywheel: run flywheel install")
-        version = await self._db.value("SELECT flywheel.version()")
-        if version != VERSION:
-            raise WrongSchema(f"the database has pg_flywheel {version}, this worker is {VERSION}: run flywheel install")
-        sync = "SELECT flywheel.sync_python_validators(%s) WHERE NOT flywheel.has_python()"
-        await self._db.value(sync, json.dumps(pyvalidators.catalog()))
+    async def _meet(self) -> str:
+        """The schema's version. Raises InvalidParameterValue, which says what to upgrade, when it does not serve us."""
+        version = await self._db.value("SELECT flywheel.admit_worker(%s)", VERSION)
+        # A worker of another version has other code: its catalog would turn the schema's back.
+        sync = "SELECT flywheel.sync_python_validators(%s) WHERE NOT flywheel.has_python() AND flywheel.version() = %s"
+        await self._db.value(sync, json.dumps(pyvalidators.catalog()), VERSION)
+        return version
+
+    async def _keep_asking(self) -> None:
+        """The schema may be upgraded under a running worker. When it is not served any more it ends, as by stop()."""
+        while not self._stopping.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), LOOK_AT_SCHEMA_S)
+            try:
+                await self._db.value("SELECT flywheel.admit_worker(%s)", VERSION)
+            except psycopg.errors.InvalidParameterValue as refusal:
+                self._refusal = refusal
+                self.stop()
+            except psycopg.Error:
+                pass  # an outage, which the others log
 
     async def _run_once(self, validating: PythonValidating) -> None:
         """Round and round until a round finds nothing: one step's work can be another's reason."""
@@ -97,6 +110,7 @@ class Worker:
             group.create_task(self._keep_draining())
             group.create_task(validating.run())
             group.create_task(self._keep_judging())
+            group.create_task(self._keep_asking())
 
     async def _keep_draining(self) -> None:
         while not self._stopping.is_set():
