@@ -3,11 +3,21 @@
 CREATE FUNCTION flywheel.content_hash(t flywheel.traces, reads text[]) RETURNS bigint
     LANGUAGE plpgsql STABLE
 AS $$
-DECLARE
-    content jsonb := to_jsonb(t);
 BEGIN
-    RETURN hashtextextended((SELECT jsonb_agg(content -> f ORDER BY n)
-        FROM unnest(reads || '{trace_id,pipeline,node,node_type,variant,created_at}'::text[]) WITH ORDINALITY AS u (f, n))::text, 0);
+    -- Not by to_jsonb(t): jsonb has no string over 256 MB, nor always room on the stack for a context that the column took.
+    RETURN (
+        SELECT hashtextextended(string_agg(coalesce(hashtextextended(CASE f
+            WHEN 'input' THEN t.input WHEN 'output' THEN t.output WHEN 'expected' THEN t.expected
+            WHEN 'context' THEN t.context::text WHEN 'attributes' THEN t.attributes::text WHEN 'tags' THEN t.tags::text
+            WHEN 'id' THEN t.id::text WHEN 'trace_id' THEN t.trace_id WHEN 'span_id' THEN t.span_id
+            WHEN 'parent_span_id' THEN t.parent_span_id WHEN 'session_id' THEN t.session_id
+            WHEN 'pipeline' THEN t.pipeline WHEN 'node' THEN t.node WHEN 'node_type' THEN t.node_type
+            WHEN 'model' THEN t.model WHEN 'variant' THEN t.variant WHEN 'prompt_tokens' THEN t.prompt_tokens::text
+            WHEN 'completion_tokens' THEN t.completion_tokens::text WHEN 'cost_usd' THEN t.cost_usd::text
+            WHEN 'started_at' THEN extract(epoch FROM t.started_at)::text WHEN 'ended_at' THEN extract(epoch FROM t.ended_at)::text
+            WHEN 'created_at' THEN extract(epoch FROM t.created_at)::text WHEN 'status' THEN t.status
+            WHEN 'error' THEN t.error WHEN 'user_id' THEN t.user_id END, 0)::text, ''), ',' ORDER BY n), 0)
+        FROM unnest(reads || '{trace_id,pipeline,node,node_type,variant,created_at}'::text[]) WITH ORDINALITY AS u (f, n));
 END
 $$;
 

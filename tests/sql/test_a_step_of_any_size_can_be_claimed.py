@@ -1,0 +1,45 @@
+"""A step that jsonb cannot hold, or only just, must not stop the claims of all others."""
+
+import psycopg
+
+CHANGED = {
+    "bigint": "-1", "text": "'another'", "jsonb": "'[1]'", "integer": "17", "numeric": "17.5",
+    "timestamp with time zone": "'2020-02-02'", "text[]": "ARRAY['another']",
+}  # fmt: skip
+COLUMNS = (
+    "SELECT attname, format_type(atttypid, NULL) FROM pg_attribute "
+    "WHERE attrelid = 'flywheel.traces'::regclass AND attnum > 0 AND NOT attisdropped"
+)
+CLAIMED = "SELECT length(output) FROM flywheel.claim_judgements('default', 100, 60) ORDER BY 1"
+
+
+def test_a_change_of_any_column_that_is_read_is_noticed(fw):
+    fw.insert("a")
+    for column, kind in fw.rows(COLUMNS):
+        content = f"SELECT flywheel.content_hash(t, ARRAY['{column}']) FROM flywheel.traces t"
+        before = fw.one(content)
+        assert fw.one(content) == before
+        fw.execute(f"UPDATE flywheel.traces SET {column} = {CHANGED[kind]}")
+        assert fw.one(content) != before, column
+
+
+def test_a_context_as_deep_as_the_column_takes_is_claimed(fw):
+    fw.judge()
+    accepted, refused = 1000, 200_000
+    while refused - accepted > 10:
+        depth = (accepted + refused) // 2
+        try:
+            fw.insert("deep", context="[" * depth + "]" * depth)
+            accepted = depth
+        except psycopg.errors.StatementTooComplex:
+            refused = depth
+    fw.drain()
+    steps = fw.one("SELECT count(*) FROM flywheel.traces")
+    assert len(fw.rows(CLAIMED)) == steps > 1
+
+
+def test_a_text_that_jsonb_does_not_take_is_claimed(full_fw):
+    full_fw.judge()
+    full_fw.execute("INSERT INTO flywheel.traces (output) VALUES (repeat('x', 270000000)), ('small')")
+    full_fw.drain()
+    assert full_fw.rows(CLAIMED) == [(5,), (270_000_000,)]
