@@ -21,14 +21,20 @@ BEGIN
     SELECT * INTO w FROM flywheel.validator_versions v WHERE v.id = (m.message ->> 'version')::int;
     wanted := flywheel.wanted_sql(w, (m.message ->> 'lo')::bigint, (m.message ->> 'hi')::bigint,
                                   coalesce((m.message ->> 'changed')::boolean, false));
-    RETURN QUERY EXECUTE format(
-        'SELECT $1, $2, $3, $4, $5, coalesce(array_agg(t.id ORDER BY t.id), ''{}''),
-                jsonb_build_array(%s), coalesce(array_agg(flywheel.content_hash(t, $6) ORDER BY t.id), ''{}'')
-         FROM flywheel.traces t WHERE %s',
-        (SELECT string_agg(format('coalesce(jsonb_agg(%s ORDER BY t.id), ''[]'')', flywheel.field_sql(f)), ', ' ORDER BY n)
-         FROM unnest(w.reads) WITH ORDINALITY AS u (f, n)),
-        wanted)
-    USING m.msg_id, m.read_ct, w.id, w.function, w.config, w.reads;
+    BEGIN
+        RETURN QUERY EXECUTE format(
+            'SELECT $1, $2, $3, $4, $5, coalesce(array_agg(t.id ORDER BY t.id), ''{}''),
+                    jsonb_build_array(%s), coalesce(array_agg(flywheel.content_hash(t, $6) ORDER BY t.id), ''{}'')
+             FROM flywheel.traces t WHERE %s',
+            (SELECT string_agg(format('coalesce(jsonb_agg(%s ORDER BY t.id), ''[]'')', flywheel.field_sql(f)), ', ' ORDER BY n)
+             FROM unnest(w.reads) WITH ORDINALITY AS u (f, n)),
+            wanted)
+        USING m.msg_id, m.read_ct, w.id, w.function, w.config, w.reads;
+    EXCEPTION WHEN program_limit_exceeded THEN
+        -- jsonb holds no string, and no array, of more than 256 MB.
+        PERFORM flywheel.split(m, 'flywheel_python', 'too long for the worker: ' || SQLERRM);
+        RETURN QUERY SELECT * FROM flywheel.claim_python(lease_seconds);
+    END;
 END
 $$;
 

@@ -1,6 +1,7 @@
 """A step that jsonb cannot hold, or only just, must not stop the claims of all others."""
 
 import psycopg
+import pytest
 
 CHANGED = {
     "bigint": "-1", "text": "'another'", "jsonb": "'[1]'", "integer": "17", "numeric": "17.5",
@@ -43,3 +44,16 @@ def test_a_text_that_jsonb_does_not_take_is_claimed(full_fw):
     full_fw.execute("INSERT INTO flywheel.traces (output) VALUES (repeat('x', 270000000)), ('small')")
     full_fw.drain()
     assert full_fw.rows(CLAIMED) == [(5,), (270_000_000,)]
+
+
+def test_a_range_that_jsonb_does_not_take_is_claimed_in_parts(fw):
+    """Where the worker runs Python validators, it gets a range of steps as one jsonb."""
+    if fw.one("SELECT flywheel.has_python()"):
+        pytest.skip("Python validators run in this database")
+    fw.execute("SELECT flywheel.add_validator('short', 'py:max_length', '{\"limit\": 9}')")
+    fw.execute("INSERT INTO flywheel.traces (output) VALUES ('a'), ('b'), (repeat('x', 270000000))")
+    fw.drain()
+    assert fw.one("SELECT ids FROM flywheel.claim_python(60)") == [1, 2]
+    assert fw.one("SELECT ids FROM flywheel.claim_python(60)") is None
+    assert fw.coverage("short") == {"pending": 2, "dead_letters": 1}
+    assert "too long for the worker" in fw.one("SELECT error FROM flywheel.dead_letters")
