@@ -57,7 +57,7 @@ def test_a_schema_that_is_upgraded_under_load_loses_nothing_and_doubles_nothing(
     all_kinds(flow, provider)
     provider.latency_s = 0.02
     flow.insert(300)
-    workers = [start_worker(flow.dsn, constants="portable.VERSION = '*'") for _ in range(2)]
+    workers = [start_worker(flow.dsn) for _ in range(2)]
     wait_for(lambda: flow.verdicts("prompt_hash IS NOT NULL") > 50)
     assert flow.verdicts("prompt_hash IS NOT NULL") < 300, "upgraded too late to tell anything"
     upgrade(flow.dsn)
@@ -67,7 +67,6 @@ def test_a_schema_that_is_upgraded_under_load_loses_nothing_and_doubles_nothing(
     wait_for(lambda: flow.coverage() == {"verdicts": 1800})
     assert provider.n_calls == 600
     assert flow.value("SELECT sum(n) FROM flywheel.metrics") == 1800
-    assert flow.value("SELECT sum(waiting + leased) FROM flywheel.queue_health h") is not None
     assert [worker.stop() for worker in workers] == [0, 0, 0]
 
 
