@@ -1,7 +1,7 @@
 -- A function that is replaced in place is a new validator version, although nobody called add_validator.
 
 CREATE FUNCTION flywheel.fingerprint_of(runs_in text, function text) RETURNS text
-    LANGUAGE sql STABLE
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp -- or pg_get_function_sqlbody names schemas for some callers only
 AS $$
     SELECT CASE runs_in
         WHEN 'sql' THEN
