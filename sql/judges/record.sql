@@ -32,7 +32,7 @@ BEGIN
     JOIN flywheel.traces t ON t.id = r.step_id
     LEFT JOIN flywheel.prices p ON p.provider = w.provider AND p.model = w.model
     -- A step that changed meanwhile has a message of its own: this verdict would be about something that is gone.
-    WHERE flywheel.content_hash(t, w.reads) = r.content
+    WHERE flywheel.content_hash(t, w.reads) IS NOT DISTINCT FROM r.content -- = could be hashed: for every step there is
     ORDER BY t.id
     ON CONFLICT DO NOTHING;
     GET DIAGNOSTICS stored = ROW_COUNT;
