@@ -105,7 +105,9 @@ CREATE FUNCTION flywheel.retry(queue text, msg_id bigint, delay_seconds int, err
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    -- Resources, locks, a standby: not the steps' fault, so not an attempt of theirs.
     EXECUTE format('UPDATE pgmq.%I SET vt = clock_timestamp() + make_interval(secs => $2),
+                    read_ct = read_ct - (left($3, 2) IN (''25'', ''40'', ''53'', ''55'', ''58''))::int,
                     message = message || jsonb_build_object(''error'', left($3, 1000)) WHERE msg_id = $1', 'q_' || flywheel.own_queue(queue))
     USING msg_id, delay_seconds, error;
 END

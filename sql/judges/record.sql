@@ -100,15 +100,15 @@ AS $$
     UPDATE flywheel.provider_state s
     SET failures = CASE WHEN s.paused_until > clock_timestamp() THEN s.failures ELSE s.failures + 1 END,
         paused_until = greatest(s.paused_until, clock_timestamp() + make_interval(secs =>
-            CASE WHEN retry_after_seconds IS NULL THEN least(300, 2 ^ least(s.failures, 9))
-                 ELSE least(retry_after_seconds, 3600) END)),
+            CASE WHEN retry_after_seconds >= 1 THEN least(retry_after_seconds, 3600) -- its clock may be wrong
+                 ELSE least(300, 2 ^ least(s.failures, 9)) END)),
         paused_reason = left(reason, 500)
     WHERE s.provider = pause_provider.provider
     RETURNING paused_until
 $$;
 
 COMMENT ON FUNCTION flywheel.pause_provider(text, text, double precision) IS
-'For the worker: after a failure that is not a step''s fault, nobody calls the provider until the returned time: what it asked for (at most an hour), or 1 s doubling to 5 min. The first success after it starts the count anew.';
+'For the worker: after a failure that is not a step''s fault, nobody calls the provider until the returned time: what it asked for (from a second to an hour), or 1 s doubling to 5 min. The first success after it starts the count anew.';
 
 CREATE FUNCTION flywheel.give_back(provider text, msg_ids bigint[]) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp

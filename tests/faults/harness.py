@@ -6,7 +6,7 @@ import sys
 import time
 from bisect import bisect_left
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -25,8 +25,9 @@ HERE = Path(__file__).parent
 WORKERS = 2
 IN_FLIGHT = 8
 LATENCY_S = 0.2
-PACE_S = 0.004
-BEFORE_S, WINDOW_S, AFTER_S = 5.0, 3.0, 4.0
+PACE_S = 0.01  # a step; 16 are a message
+BACKLOG = 1500  # steps; from there on, the application inserts faster than they are validated
+BEFORE_S, WINDOW_S, AFTER_S = 5.0, 4.0, 2.0
 RECOVERED = 0.95
 RECOVERS_WITHIN_S = 30.0
 SETTLES_WITHIN_S = 180.0
@@ -66,28 +67,43 @@ class Row:
 class Cell:
     """As a context: on entering the load runs steadily, the block is the fault, leaving counts what came of it."""
 
-    def __init__(self, row: Row, cluster: Cluster, directory: Path, report: Callable[[Row], None], long: bool):
+    def __init__(
+        self,
+        row: Row,
+        cluster: Cluster,
+        directory: Path,
+        report: Callable[[Row], None],
+        long: bool,
+        prepare: Callable[[Self], None] = lambda cell: None,
+        least_during: float = 0.0,
+        constants: str = "",
+    ):
+        """prepare: runs before the database is made. least_during: what the rate may fall to while the fault lasts.
+        constants: of the workers, see Process."""
         self.row = row
         self.cluster = cluster
         self.long = long
         self.workers: list[Process] = []
+        self.stack = ExitStack()
+        self._prepare = prepare
         self._report = report
+        self._least_during = least_during
+        self._constants = constants
         self._directory = directory
         self._journal = directory / "journal"
         self._started = 0
-        self._stack = ExitStack()
 
     def __enter__(self) -> Self:
         try:
             self._set_up()
             self._measure_before()
         except BaseException:
-            self._stack.close()
+            self.stack.close()
             raise
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        with self._stack:
+        with self.stack:
             if error is None:
                 try:
                     self._observe_recovery(time.time())
@@ -100,31 +116,50 @@ class Cell:
         return self.cluster.dsn("flywheel").replace("postgres@", f"{role}@", 1)
 
     def connect(self, role: str = "postgres") -> psycopg.Connection:
-        return psycopg.connect(self.dsn(role), autocommit=True)
+        """Also to a database that is about to be there again."""
+
+        def connect() -> psycopg.Connection | None:
+            with suppress(psycopg.OperationalError):
+                return psycopg.connect(self.dsn(role), autocommit=True)
+
+        return _wait_for(connect, "a connection")
+
+    def admin(self, statement: str) -> None:
+        """On another database, while there is none of ours."""
+        with psycopg.connect(self.cluster.dsn(), autocommit=True) as conn:
+            conn.execute(statement)
 
     def value(self, statement: str, *arguments: object) -> Any:
         with self.connect() as conn:
             row = conn.execute(statement, arguments or None).fetchone()
             return row and row[0]
 
+    def run(self, script: str) -> None:
+        """Statements, as the superuser."""
+        with self.connect() as conn:
+            conn.execute(script)
+
+    def wait_for(self, condition: Callable[[], object]) -> Any:
+        return _wait_for(condition)
+
     def start_worker(self) -> Process:
         """One more process; the caller puts it into `workers` if it is to live on."""
         log = self._directory / f"worker-{self._started}.log"
         self._started += 1
-        worker = Process(self.dsn("worker"), log, once=False, constants="", env={})
-        self._stack.callback(worker.kill)
+        worker = Process(self.dsn("worker"), log, once=False, constants=self._constants, env={})
+        self.stack.callback(worker.kill)
         return worker
 
     def times(self, short: int, long: int) -> range:
         return range(long if self.long else short)
 
     def _set_up(self) -> None:
-        self.provider = self._stack.enter_context(Provider())
+        self.provider = self.stack.enter_context(Provider())
         self.provider.latency_s = LATENCY_S
-        self._stack.callback(self.cluster.remove)
+        self.stack.callback(self.cluster.remove)
         self.cluster.start()
+        self._prepare(self)
         self.cluster.create_database("flywheel")
-        self.backlog = 30_000 if self.long else 16_000
         with self.connect() as conn:
             install(conn)
             self.row.machine = machine(conn)
@@ -133,11 +168,11 @@ class Cell:
                 (HERE / "load.sql").read_text(),
                 {"base_url": self.provider.base_url, "in_flight": IN_FLIGHT, "pace_s": PACE_S},
             )
-            client.execute((HERE / "backlog.sql").read_text(), {"steps": self.backlog})
+            client.execute((HERE / "backlog.sql").read_text(), {"steps": BACKLOG})
         self.workers = [self.start_worker() for _ in range(WORKERS)]
         command = [sys.executable, HERE / "application.py", self.dsn("application"), self._journal]
         self._application = subprocess.Popen(command)
-        self._stack.callback(self._application.kill)
+        self.stack.callback(self._application.kill)
 
     def _measure_before(self) -> None:
         _wait_for(lambda: self._finished().keys() == {"paced", "helpful"}, "a verdict of each validator")
@@ -145,7 +180,7 @@ class Cell:
         self._fault_began = time.time()
         finished = self._finished()
         self._before = {name: _rate(finished[name], self._fault_began - BEFORE_S, BEFORE_S) for name in finished}
-        self.row.load = "{paced:.0f} + {helpful:.0f}/s".format(**self._before)
+        self.row.load = "{paced:.0f}+{helpful:.0f}/s".format(**self._before)
 
     def _finished(self) -> dict[str, list[float]]:
         """When the verdicts of the paced validators were stored."""
@@ -165,15 +200,10 @@ class Cell:
             recovered = next((s for s in starts if self._share(finished, s, WINDOW_S) >= RECOVERED), None)
         since = ended if recovered is None else recovered
         time.sleep(max(0.0, since + WINDOW_S + AFTER_S - time.time()))
-        left = {queue: self._messages(queue) for queue in ("code", "judge_default")}
         finished = self._finished()
         self.row.during = self._share(finished, self._fault_began, ended - self._fault_began)
         self.row.recovery_s = None if recovered is None else recovered - ended
         self.row.after = self._share(finished, since, WINDOW_S + AFTER_S)
-        assert all(left.values()), f"the cell is badly made: its backlog ended while the rate was measured: {left}"
-
-    def _messages(self, queue: str) -> int:
-        return self.value(f"SELECT count(*) FROM pgmq.q_flywheel_{queue}")
 
     def _settle(self) -> None:
         """No more INSERTs, and everything finishes, as fast as it can."""
@@ -202,7 +232,7 @@ class Cell:
         sent, committed = self._read_journal()
         in_doubt = {number: found.get(number, 0) for number in sent.keys() - committed.keys()}
         row = self.row
-        row.inserted = self.backlog + sum(committed.values()) + sum(in_doubt.values())
+        row.inserted = BACKLOG + sum(committed.values()) + sum(in_doubt.values())
         row.accounted = accounts["accounted"]
         row.lost = row.inserted - row.accounted
         row.double_counted = accounts["double_counted"]
@@ -216,6 +246,7 @@ class Cell:
         judged = accounts["judgements"]
         assert coverage["helpful"] == {"verdicts": judged, "filtered": row.inserted - judged}
         assert coverage["paced"] == coverage["short"] == {"verdicts": row.inserted}
+        assert row.during >= self._least_during
         assert row.recovery_s is not None, f"not {RECOVERED:.0%} of the rate within {RECOVERS_WITHIN_S:g} s"
         assert [worker.stop() for worker in self.workers] == [0] * len(self.workers)
 
