@@ -1,4 +1,5 @@
--- Work for the whole cell; every other step is judged.
+-- One of many statements, with the same mix of steps as the application's.
 INSERT INTO flywheel.traces (trace_id, node, input, output)
-SELECT 'backlog', CASE g %% 2 WHEN 0 THEN 'answer' ELSE 'intent' END, 'question ' || g, 'answer to ' || g
-FROM generate_series(1, %(steps)s) AS g
+SELECT 'backlog', CASE WHEN g %% 11 < 5 THEN 'answer' ELSE 'intent' END, concat_ws(' ', 'backlog', %(number)s, g),
+       concat_ws(' ', 'answer to', %(number)s, g)
+FROM generate_series(1, %(n)s) AS g

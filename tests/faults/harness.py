@@ -18,6 +18,7 @@ from pg_flywheel.install import install
 from psycopg.rows import dict_row
 
 from tests.bench.harness import machine
+from tests.faults.application import BATCH
 from tests.sql.conftest import Flywheel
 from tests.worker.conftest import Process, Provider, _wait_for
 
@@ -26,7 +27,7 @@ WORKERS = 2
 IN_FLIGHT = 8
 LATENCY_S = 0.2
 PACE_S = 0.01  # a step; 16 are a message
-BACKLOG = 1500  # steps; from there on, the application inserts faster than they are validated
+BACKLOG = 30  # statements; from there on, the application inserts faster than they are validated
 BEFORE_S, WINDOW_S, AFTER_S = 5.0, 4.0, 2.0
 RECOVERED = 0.95
 RECOVERS_WITHIN_S = 30.0
@@ -168,7 +169,9 @@ class Cell:
                 (HERE / "load.sql").read_text(),
                 {"base_url": self.provider.base_url, "in_flight": IN_FLIGHT, "pace_s": PACE_S},
             )
-            client.execute((HERE / "backlog.sql").read_text(), {"steps": BACKLOG})
+            for number in range(BACKLOG):
+                client.execute((HERE / "backlog.sql").read_text(), {"number": number, "n": BATCH})
+                conn.execute("SELECT flywheel.dispatch()")
         self.workers = [self.start_worker() for _ in range(WORKERS)]
         command = [sys.executable, HERE / "application.py", self.dsn("application"), self._journal]
         self._application = subprocess.Popen(command)
@@ -232,7 +235,7 @@ class Cell:
         sent, committed = self._read_journal()
         in_doubt = {number: found.get(number, 0) for number in sent.keys() - committed.keys()}
         row = self.row
-        row.inserted = BACKLOG + sum(committed.values()) + sum(in_doubt.values())
+        row.inserted = BACKLOG * BATCH + sum(committed.values()) + sum(in_doubt.values())
         row.accounted = accounts["accounted"]
         row.lost = row.inserted - row.accounted
         row.double_counted = accounts["double_counted"]

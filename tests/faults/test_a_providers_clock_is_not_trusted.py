@@ -26,10 +26,12 @@ def test_retry_after_of_any_kind(cell):
         assert calls < 16 * (3 + seconds), "no faster than its pauses of a second and more allow"
 
         refuse(load, LONG)
-        load.wait_for(lambda: (load.value(PAUSED_S) or 0) > 3000 or load.value(END_PAUSE + " RETURNING NULL"))
+        load.wait_for(lambda: (load.value(PAUSED_S) or 0) > 3000 or load.run(END_PAUSE))
+        load.wait_for(lambda: load.provider.in_flight == 0)
         assert load.value(PAUSED_S) <= 3600
         load.provider.answer = served
-        load.value(END_PAUSE + " RETURNING 1")  # as an operator would
+        calls = load.provider.n_calls
+        load.wait_for(lambda: load.run(END_PAUSE) or load.provider.n_calls > calls)  # as an operator would
 
 
 def refuse(load, retry_after: list[str]) -> None:

@@ -18,6 +18,7 @@ TERMINATE = (
 )
 
 
+@pytest.mark.portable
 def test_kill_9_of_a_worker(cell):
     with cell("kill -9 of a worker") as load:
         for _ in load.times(3, 8):
@@ -34,6 +35,7 @@ def test_kill_9_of_the_backend_that_drains(cell):
             time.sleep(3)
 
 
+@pytest.mark.portable
 def test_a_storm_of_terminated_backends(cell):
     with cell("pg_terminate_backend storm") as load:
         ends = time.monotonic() + len(load.times(5, 20))
