@@ -15,8 +15,8 @@ from types import FrameType
 import psycopg
 
 EVERY_S = 0.1
-BATCH = 40
-"""Steps of every other statement, the others insert one: 205 a second, more than the validators take."""
+BATCH = 20
+"""Steps of every other statement, the others insert one: 105 a second, more than the validators take."""
 
 INSERT = """
 INSERT INTO flywheel.traces (trace_id, node, input, output)

@@ -1,6 +1,6 @@
 -- What every cell is loaded with: three validators, two of them paced, so that a rate says whether work goes on and not
--- how busy the machine is. The ids are so far apart that a message has 16 steps.
-ALTER TABLE flywheel.traces ALTER COLUMN id SET INCREMENT BY 128;
+-- how busy the machine is. The ids are so far apart that a message has eight steps.
+ALTER TABLE flywheel.traces ALTER COLUMN id SET INCREMENT BY 256;
 
 CREATE ROLE application LOGIN IN ROLE flywheel_writer;
 CREATE ROLE worker LOGIN IN ROLE flywheel_worker;

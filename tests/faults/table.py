@@ -11,7 +11,7 @@ from tests.faults.harness import RECOVERED, WINDOW_S, Row
 
 COLUMNS = ("fault", "on", "before", "steps", "accounted", "lost", "double", "again", "during", "back", "after")
 LEGEND = f"""\
-Load: two workers, a backlog, and an application that INSERTs 205 steps/s. before: verdicts of code + judge a second.
+Load: two workers, a backlog, and an application that INSERTs 105 steps/s. before: verdicts of code + judge a second.
 double: counted twice. again: repeated provider calls. during, after: the slower one's rate, of that before. back: from
 the end of the fault until ≥ {RECOVERED:.0%} over {WINDOW_S:g} s."""
 
