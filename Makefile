@@ -48,7 +48,7 @@ bench: server ## the numbers of the README, measured here
 	@.venv/bin/python tests/bench/run.py
 
 faults: server ## kill things, then count that nothing was lost or done twice
-	@.venv/bin/python -m pytest -m faults -n $$(nproc)
+	@.venv/bin/python -m pytest -m faults --faults=long -n $$(nproc)
 
 lint: $(VENV) ## ruff, and shellcheck where it is installed
 	@.venv/bin/ruff check .

@@ -10,9 +10,13 @@ from functools import partial
 from typing import NamedTuple
 
 from .columns import decoding
+from .confine import MEMORY_MB, confined
 from .guard import Guard, Timeout
+from .interrupt import Interrupted, Interrupts
 from .registry import Validator, get
 from .verdict import FAILED, PASSED, Result, result_of, result_of_exception
+
+OUT_OF_MEMORY: Result = (None, None, f"needs more than {MEMORY_MB} MB of memory", None, "error")
 
 
 class Results(NamedTuple):
@@ -42,7 +46,7 @@ def run(
     step_budget_s: CPU seconds after which a step becomes a 'timeout' (up to twice as long, see guard).
     batch_budget_s: CPU seconds after which the batch ends, with the steps done so far, at least one. It is
         looked at every min(step_budget_s, batch_budget_s).
-    Raises UnknownValidator, ConfigError, or ValueError for columns that do not fit.
+    Raises UnknownValidator, ConfigError, ValueError for columns that do not fit, and inside Postgres Interrupted.
     """
     validator = get(name)
     validator.check_config(config)  # before the clock runs: it also loads and compiles what the config needs
@@ -51,7 +55,8 @@ def run(
     source = validator.function.__code__.co_filename
     width = len(Results._fields)
     done: list = []  # flat, width entries per step: tuples that live on would make the garbage collector run
-    with redirect_stdout(sys.stderr), Guard(done, step_budget_s, batch_budget_s) as guard:
+    # The guard's own calls are among those that confined() forbids: it goes around.
+    with redirect_stdout(sys.stderr), Interrupts(), Guard(done, step_budget_s, batch_budget_s) as guard, confined():
         while len(done) < n * width and not (done and guard.spent):
             try:
                 rest = (column[len(done) // width :] for column in columns)
@@ -69,8 +74,11 @@ def _validate(
         try:
             returned = call(*step)
             result = PASSED if returned is True else FAILED if returned is False else result_of(returned)
-        except Timeout:
+        except (Timeout, Interrupted):
             raise
+        except MemoryError as error:
+            # Nothing can be computed when it is the limit's: the traceback keeps alive what filled the memory.
+            result = result_of_exception(error, source) if error.args else OUT_OF_MEMORY
         except BaseException as error:  # SystemExit and KeyboardInterrupt of a validator, too
             result = result_of_exception(error, source)
         add(result)

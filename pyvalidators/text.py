@@ -135,6 +135,11 @@ def _compile(pattern: str, ignore_case: bool) -> regex.Pattern:
     return regex.compile(pattern, regex.IGNORECASE if ignore_case else 0)
 
 
+def search(pattern: str, text: str) -> regex.Match | None:
+    """Raises TimeoutError after a second."""
+    return _compile(pattern, ignore_case=False).search(text, timeout=SEARCH_TIMEOUT_S)
+
+
 def _check_pattern(*, pattern: str, ignore_case: bool, **_) -> None:
     try:
         _compile(pattern, ignore_case)

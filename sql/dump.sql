@@ -1,12 +1,16 @@
--- What pg_dump saves of the extension: the rows that somebody wrote. The schema itself comes from CREATE EXTENSION, so
--- triggers are on while these rows are loaded.
+-- What pg_dump saves of the extension: the rows that somebody wrote. The schema itself comes from CREATE EXTENSION.
+--
+-- Of a partitioned table pg_dump saves the partitions, and those that were made later have no place in CREATE EXTENSION.
+-- Saved as tables of their own they could not be attached again: attaching makes the indexes that pg_dump then makes once
+-- more. So they are members without data, and the default partition, which is always there, stands for all of them: its
+-- condition makes pg_dump read the whole table. A restore finds everything in the default partition (with
+-- --load-via-partition-root in those that are there), and flywheel.make_partitions() puts it into partitions again.
 --
 -- not saved                         where it comes from after a restore
--- metric_rollup                     counted by the trigger while the verdicts are loaded; saved, it would count twice
 -- coverage_ledger, _dirty, _horizon the sweep settles every block anew
--- queue_stats, failure_reasons      the next drain measures and refreshes
--- python_validators, maintenance    the install script; their rows would collide with it. An interval that was changed
---                                   in maintenance is back at its default
+-- queue_stats                       the next drain measures
+-- failure_reason_counts             the next drain refreshes
+-- python_validators                 the install script; their rows would collide with it
 --
 -- The queues are ordinary tables, which pg_dump saves anyway.
 
@@ -16,12 +20,14 @@ DECLARE
 BEGIN
     IF EXISTS (SELECT FROM pg_extension e WHERE e.extname = 'pg_flywheel') THEN
         FOREACH name IN ARRAY ARRAY[
-            'providers', 'provider_state', 'prices', 'validators', 'validator_versions', 'activations',
-            'traces', 'verdicts', 'dead_letters', 'deferrals', 'inbox',
+            'providers', 'provider_state', 'prices', 'judge_state', 'spending', 'validators', 'validator_versions', 'activations',
+            'metric_rollup', 'dead_letters', 'deferrals', 'inbox', 'retention', 'maintenance', 'team_pipelines',
             'traces_id_seq', 'validator_versions_id_seq', 'activations_id_seq']
         LOOP
             PERFORM pg_extension_config_dump(format('flywheel.%I', name)::regclass, '');
         END LOOP;
+        PERFORM pg_extension_config_dump('flywheel.traces_default', 'WHERE false UNION ALL TABLE flywheel.traces');
+        PERFORM pg_extension_config_dump('flywheel.verdicts_default', 'WHERE false UNION ALL TABLE flywheel.verdicts');
     END IF;
 END
 $$;

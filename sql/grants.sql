@@ -3,62 +3,80 @@
 
 DO $$
 DECLARE
-    role text;
+    r record;
 BEGIN
-    FOREACH role IN ARRAY ARRAY['flywheel_writer', 'flywheel_reader', 'flywheel_worker', 'flywheel_admin'] LOOP
-        IF to_regrole(role) IS NULL THEN
-            BEGIN
-                EXECUTE format('CREATE ROLE %I NOLOGIN', role);
-            EXCEPTION
-                WHEN duplicate_object OR unique_violation THEN
-                    NULL; -- another database of this cluster was faster
-                WHEN insufficient_privilege THEN
-                    RAISE WARNING 'flywheel: role % is missing and user % may not create it: until it exists only the owner can use the schema', role, current_user
-                        USING HINT = 'Have it created (NOLOGIN), then run SELECT flywheel.apply_grants().';
-            END;
-        END IF;
+    FOR r IN
+        SELECT * FROM (VALUES
+            ('flywheel_writer',   'The application: adds steps, asks flywheel.check(), reads nothing that others wrote.'),
+            ('flywheel_reader',   'Dashboards: metrics, coverage, queues and verdicts; of a step where it belongs, never what it says.'),
+            ('flywheel_reviewer', 'People who look at failures: what a reader sees, and the steps themselves.'),
+            ('flywheel_worker',   'The worker and the scheduler: drain, claim, record. Validators written in SQL run with its rights.'),
+            ('flywheel_admin',    'Runs the installation: registers validators and providers, reads and changes all rows. Whoever registers a function decides what the drain runs: no more trusted than the role that drains.')
+        ) AS roles (name, purpose)
+    LOOP
+        CONTINUE WHEN to_regrole(r.name) IS NOT NULL;
+        BEGIN
+            EXECUTE format('CREATE ROLE %I NOLOGIN', r.name);
+            EXECUTE format('COMMENT ON ROLE %I IS %L', r.name, 'pg_flywheel. ' || r.purpose);
+        EXCEPTION
+            WHEN duplicate_object OR unique_violation THEN
+                NULL; -- another database of this cluster was faster
+            WHEN insufficient_privilege THEN
+                RAISE WARNING 'flywheel: role % is missing and user % may not create it: until it exists only the owner can use the schema', r.name, current_user
+                    USING HINT = 'Have it created (NOLOGIN), then run SELECT flywheel.apply_grants().';
+        END;
     END LOOP;
 END
 $$;
 
 CREATE FUNCTION flywheel.apply_grants() RETURNS void
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     REVOKE ALL ON ALL TABLES IN SCHEMA flywheel FROM PUBLIC;
     REVOKE ALL ON ALL ROUTINES IN SCHEMA flywheel FROM PUBLIC;
-    IF (SELECT count(*) < 4 FROM pg_roles r
-        WHERE r.rolname IN ('flywheel_writer', 'flywheel_reader', 'flywheel_worker', 'flywheel_admin'))
+    IF (SELECT count(*) < 5 FROM pg_roles r
+        WHERE r.rolname IN ('flywheel_writer', 'flywheel_reader', 'flywheel_reviewer', 'flywheel_worker', 'flywheel_admin'))
     THEN
         RETURN;
     END IF;
 
-    GRANT USAGE ON SCHEMA flywheel TO flywheel_writer, flywheel_reader, flywheel_worker, flywheel_admin;
+    GRANT USAGE ON SCHEMA flywheel TO flywheel_writer, flywheel_reader, flywheel_reviewer, flywheel_worker, flywheel_admin;
     GRANT USAGE ON SCHEMA pgmq TO flywheel_worker, flywheel_admin; -- for the type of a message
-    GRANT EXECUTE ON FUNCTION flywheel.version TO flywheel_writer, flywheel_reader, flywheel_worker;
+    GRANT EXECUTE ON FUNCTION flywheel.version TO flywheel_writer, flywheel_reader, flywheel_reviewer, flywheel_worker;
 
-    -- The application: adds steps, reads back the id of its own INSERT, asks check.
-    GRANT INSERT, SELECT (id) ON flywheel.traces TO flywheel_writer;
+    -- The application: adds steps, asks check. Not with ids of its choice: the INSERTs of others that draw them later
+    -- would fail. It reads ids, because RETURNING id needs that: how many steps there are, and nothing about them.
+    EXECUTE format('GRANT INSERT (%s), SELECT (id) ON flywheel.traces TO flywheel_writer',
+        (SELECT string_agg(quote_ident(a.attname), ', ') FROM pg_attribute a
+         WHERE a.attrelid = 'flywheel.traces'::regclass AND a.attnum > 0 AND NOT a.attisdropped AND a.attname <> 'id'));
     GRANT SELECT ON flywheel.validators, flywheel.validator_versions TO flywheel_writer;
     GRANT EXECUTE ON FUNCTION flywheel."check", flywheel.filter_matches, flywheel.has_python, flywheel.call_sql,
-        flywheel.try_call, flywheel.outcome_of, flywheel.try_python, flywheel.field_sql TO flywheel_writer;
+        flywheel.outcome_sql, flywheel.try_call, flywheel.outcome_of, flywheel.try_python, flywheel.field_sql TO flywheel_writer;
 
-    -- Dashboards and people: results, not queues.
-    GRANT SELECT ON flywheel.traces, flywheel.verdicts, flywheel.validators, flywheel.validator_versions,
+    -- Dashboards: results, not queues; of a step where it belongs, which coverage and why need, never its content.
+    GRANT SELECT (id, trace_id, pipeline, node, node_type, variant, created_at) ON flywheel.traces TO flywheel_reader, flywheel_reviewer;
+    GRANT SELECT ON flywheel.verdicts, flywheel.validators, flywheel.validator_versions,
         flywheel.activations, flywheel.python_validators, flywheel.dead_letters, flywheel.deferrals, flywheel.providers,
-        flywheel.provider_state, flywheel.prices, flywheel.metric_rollup, flywheel.metrics, flywheel.metrics_hourly,
+        flywheel.provider_state, flywheel.judge_state, flywheel.spending, flywheel.budgets, flywheel.holds,
+        flywheel.prices, flywheel.metric_rollup, flywheel.metrics, flywheel.metrics_hourly,
         flywheel.metrics_daily, flywheel.failure_reasons, flywheel.coverage, flywheel.coverage_ledger,
         flywheel.coverage_dirty, flywheel.queue_health, flywheel.queue_stats,
-        flywheel.maintenance TO flywheel_reader;
-    GRANT EXECUTE ON FUNCTION flywheel.why, flywheel.answers, flywheel.count_answers, flywheel.unsettled, flywheel.step_blocks,
-        flywheel.metrics_by, flywheel.wilson_lo, flywheel.wilson_hi, flywheel.reason_key, flywheel.block_of,
-        flywheel.sample_point, flywheel.filter_matches, flywheel.known_validator, flywheel.has_python TO flywheel_reader;
+        flywheel.maintenance, flywheel.partitions, flywheel.retention, flywheel.kept_steps TO flywheel_reader, flywheel_reviewer;
+    GRANT EXECUTE ON FUNCTION flywheel.why, flywheel.answers, flywheel.count_answers, flywheel.unsettled,
+        flywheel.metrics_by, flywheel.wilson_lo, flywheel.wilson_hi, flywheel.reason_key, flywheel.slice_name, flywheel.block_of,
+        flywheel.sample_point, flywheel.filter_matches, flywheel.known_validator, flywheel.has_python,
+        flywheel.partition_size, flywheel.range_of, flywheel.utc_day, flywheel.estimate, flywheel.check_sample_rate
+        TO flywheel_reader, flywheel_reviewer;
 
-    -- The worker and the scheduler: drain, claim, record. Validators written in SQL run with this role's rights.
-    GRANT SELECT ON flywheel.traces, flywheel.validator_versions, flywheel.activations, flywheel.dead_letters,
-        flywheel.providers, flywheel.provider_state, flywheel.maintenance, flywheel.queue_stats, flywheel.queue_health
-        TO flywheel_worker;
-    GRANT SELECT, INSERT, DELETE ON flywheel.verdicts TO flywheel_worker;
+    -- People who look at failures: the steps, too.
+    GRANT SELECT ON flywheel.traces TO flywheel_reviewer;
+
+    -- The worker and the scheduler: drain, claim, record. Validators written in SQL run with this role's rights, so it
+    -- reads steps; of the results only which there are.
+    GRANT SELECT ON flywheel.traces, flywheel.validator_versions, flywheel.activations, flywheel.providers TO flywheel_worker;
+    GRANT SELECT (step_id, version_id) ON flywheel.verdicts, flywheel.dead_letters TO flywheel_worker;
+    GRANT INSERT, DELETE ON flywheel.verdicts TO flywheel_worker;
     GRANT EXECUTE ON PROCEDURE flywheel.drain TO flywheel_worker;
     GRANT EXECUTE ON FUNCTION
         -- drain calls these
@@ -66,26 +84,33 @@ BEGIN
         flywheel.run, flywheel.hold, flywheel.split, flywheel.acknowledge, flywheel.retry, flywheel.requeue,
         flywheel.validate, flywheel.hand_over, flywheel.lock_steps, flywheel.block_of, flywheel.wanted_sql, flywheel.eligible_sql,
         flywheel.sample_point, flywheel.store_outcomes, flywheel.store_error, flywheel.outcomes_sql, flywheel.call_sql,
-        flywheel.try_call, flywheel.outcome_of, flywheel.field_sql,
+        flywheel.outcome_sql, flywheel.try_call, flywheel.try_python, flywheel.outcome_of, flywheel.field_sql, flywheel.lapsed,
+        flywheel.be_careful, flywheel.validating, flywheel.stop_overdue, flywheel.note_stored, flywheel.note_outcomes,
         -- the worker calls these
-        flywheel.judgements_waiting, flywheel.claim_judgements, flywheel.paid_answers, flywheel.extend_leases,
+        flywheel.admit_worker, flywheel.judgements_waiting, flywheel.claim_judgements, flywheel.paid_answers, flywheel.extend_leases,
         flywheel.give_back, flywheel.record_judgements, flywheel.defer_judgements, flywheel.bury_judgements,
-        flywheel.pause_provider, flywheel.claim_python, flywheel.record_python, flywheel.sync_python_validators,
-        flywheel.has_python
+        flywheel.fail_judgements, flywheel.pause_provider, flywheel.claim_python, flywheel.record_python, flywheel.sync_python_validators,
+        flywheel.has_python, flywheel.utc_day -- for queue_health
         TO flywheel_worker;
     IF flywheel.has_python() THEN
         EXECUTE 'GRANT EXECUTE ON FUNCTION flywheel.py_validate, flywheel.py_path TO flywheel_worker, flywheel_writer';
     END IF;
 
+    -- Row security asks these, as whoever is limited by it.
+    GRANT SELECT ON flywheel.team_pipelines TO flywheel_writer, flywheel_reader, flywheel_reviewer, flywheel_worker;
+    GRANT EXECUTE ON FUNCTION flywheel.reads_every_pipeline, flywheel.my_pipelines
+        TO flywheel_writer, flywheel_reader, flywheel_reviewer, flywheel_worker;
+
     -- Who runs the installation. Neither TRIGGER nor REFERENCES: a trigger would run with the rights of the owner,
     -- whose functions write these tables.
     GRANT SELECT, INSERT, UPDATE, DELETE, TRUNCATE ON ALL TABLES IN SCHEMA flywheel TO flywheel_admin;
+    PERFORM flywheel.close_partitions();
     GRANT ALL ON ALL SEQUENCES IN SCHEMA flywheel TO flywheel_admin; -- next_step_id() reads the one of traces
     GRANT ALL ON ALL ROUTINES IN SCHEMA flywheel TO flywheel_admin;
 END
 $$;
 
 COMMENT ON FUNCTION flywheel.apply_grants() IS
-'Closes the schema to PUBLIC and opens it to flywheel_writer, flywheel_reader, flywheel_worker and flywheel_admin. Run at installation; run it again after creating roles that were missing.';
+'Closes the schema to PUBLIC and opens it to flywheel_writer, flywheel_reader, flywheel_reviewer, flywheel_worker and flywheel_admin. Run at installation; run it again after creating roles that were missing.';
 
 SELECT flywheel.apply_grants();

@@ -20,6 +20,19 @@ SHARED = ROOT.parent / "shared"
 SERVERS = {"full": "full-", "pg16": "portable-16", "pg18": "portable-18"}
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--faults", choices=["short", "long"], default="short", help="how hard tests/faults tries")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The table of the fault suite's cells that ran."""
+    reports = [*terminalreporter.getreports("passed"), *terminalreporter.getreports("failed")]
+    if rows := [row for report in reports for name, row in report.user_properties if name == "faults"]:
+        from tests.faults.table import render
+
+        terminalreporter.write(f"\n{render(rows)}")
+
+
 def server_of(kind: str) -> Server:
     for name, server in servers().items():
         if name.startswith(SERVERS[kind]):

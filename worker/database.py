@@ -73,7 +73,7 @@ async def outlast(
     action: Callable[[], Awaitable[T]],
     stopping: asyncio.Event | None = None,
     patience_s: float | None = None,
-    errors: type[psycopg.Error] = psycopg.Error,
+    errors: type[psycopg.Error] | tuple[type[psycopg.Error], ...] = psycopg.Error,
 ) -> T | None:
     """The action's result, repeated for as long as it raises `errors`. Returns None when `stopping` is set meanwhile.
 

@@ -1,8 +1,11 @@
 """Puts pg_flywheel into a database, and builds the extension's files: both from the list in sql/install.sql."""
 
 import json
+import random
 import re
 import sys
+import time
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -13,6 +16,8 @@ import psycopg
 import pyvalidators
 
 VERSION = "0.1.0"
+ATTEMPTS = 20
+"""An upgrade under load may lose a deadlock, or find a table in use: then nothing has happened yet."""
 SQL: Traversable = files("pg_flywheel.sql")
 QUERIES: Traversable = files("pg_flywheel").joinpath("queries")
 
@@ -77,7 +82,17 @@ def install(conn: psycopg.Connection) -> Installed:
     Uses the extensions where the server has their files, else the same SQL without them.
     Raises RuntimeError when the database holds a version that this one cannot update.
     """
+    for _ in range(ATTEMPTS - 1):
+        with suppress(psycopg.errors.DeadlockDetected, psycopg.errors.LockNotAvailable):
+            return _install(conn)
+        time.sleep(random.uniform(0.1, 1))
+    return _install(conn)
+
+
+def _install(conn: psycopg.Connection) -> Installed:
     with conn.transaction():
+        # Several hosts may come up at once: the others wait, and find it done.
+        conn.execute("SELECT pg_advisory_xact_lock(hashtextextended('flywheel install', 0))")
         state = conn.execute(query("installed")).fetchone()
         assert state is not None
         has_schema, python_available, extension_available, pgmq_available = state
@@ -88,9 +103,12 @@ def install(conn: psycopg.Connection) -> Installed:
                 conn.execute("CREATE EXTENSION pg_flywheel CASCADE")
             else:
                 install_without_files(conn, pgmq_available)
+            conn.execute("SELECT flywheel.make_partitions()")  # before the first bulk load; else the first drain
         version, how, profile = _profile(conn)
         scripts = upgrades(version, VERSION)
         if scripts:
+            # Whoever inserts would queue up behind a change that waits for a reader.
+            conn.execute("SET LOCAL lock_timeout = '2s'")
             if how == "extension":
                 conn.execute(f"ALTER EXTENSION pg_flywheel UPDATE TO '{VERSION}'")
                 if profile == "full":

@@ -16,16 +16,18 @@ from typing import Any, Literal
 import psycopg
 
 from .database import ONCE_PATIENCE_S, Database, outlast
+from .install import query
 from .prompt import ANSWER_SCHEMA, Judge, Step, Unreadable, prompt_hash, read_answer, render
 from .provider import Failure, Provider, ProviderConfig
 
 log = logging.getLogger(__name__)
 
 LEASE_S = 60
-MAX_TIMEOUTS = 3
 MAX_DELIVERIES = 5
 IDLE_S = 0.2
 MAX_BATCH = 500
+# The database is away, or a function is missing or closed to us: answers that are paid for wait until that is mended.
+NO_STEPS_FAULT = (psycopg.OperationalError, psycopg.ProgrammingError)
 
 
 @dataclass(slots=True)
@@ -42,7 +44,7 @@ class Job:
     input: str | None
     output: str | None
     expected: str | None
-    context: object
+    context: str | None
     content: int
     messages: list[dict[str, str]] = field(init=False)
     hash: bytes = field(init=False)
@@ -79,12 +81,11 @@ class PaidAnswer:
 
 @dataclass(slots=True)
 class Outcome:
-    """What becomes of a job. data: what the database is told about it; failure: why a provider has to rest."""
+    """What becomes of a job. data: what the database is told about it."""
 
     job: Job
-    kind: Literal["verdict", "defer", "bury", "give_back"]
+    kind: Literal["verdict", "fail", "bury", "give_back"]
     data: dict[str, Any] = field(default_factory=dict)
-    failure: Failure | None = None
 
     def row(self) -> dict[str, Any]:
         job = self.job
@@ -106,7 +107,7 @@ class Judging:
         self._ready: asyncio.Queue[Question] = asyncio.Queue()
         self._outcomes: asyncio.Queue[Outcome] = asyncio.Queue()
         self._moved = asyncio.Event()  # a question was taken, or outcomes were stored
-        self._resting = False  # the provider failed, and the database does not know yet
+        self._resting = False  # the provider refuses everybody, and the database does not know yet
         self._writing = asyncio.Lock()  # so that no lease is extended that was just given back
 
     def stop(self) -> None:
@@ -137,7 +138,7 @@ class Judging:
     async def _claim(self) -> None:
         """Keeps half as many questions ready as can be in flight, so that no slot waits for the database."""
         ready = max(4, self.config.max_in_flight // 2)
-        claim = "SELECT * FROM flywheel.claim_judgements(%s, %s, %s)"
+        claim = query("claim_judgements")
         while not self.stopping.is_set():
             self._moved.clear()
             room = ready - self._ready.qsize()
@@ -178,7 +179,7 @@ class Judging:
             return
         # Looked up after they are in _questions: a question leaves there when its answer is in the database.
         prompts = [question.jobs[0].prompt for question in new]
-        paid = "SELECT * FROM flywheel.paid_answers(%s, %s)"
+        paid = "SELECT version_id, prompt_hash, passed, score, reason FROM flywheel.paid_answers(%s, %s)"
         look_up = partial(self.db.rows, PaidAnswer, paid, [p[0] for p in prompts], [p[1] for p in prompts])
         rows = await outlast(look_up, self.stopping, self._patience_s) or []
         known = {(row.version_id, row.prompt_hash): row for row in rows}
@@ -218,7 +219,8 @@ class Judging:
         try:
             answer = read_answer(reply.text)
         except Unreadable as problem:
-            return {"status": "error", "reason": str(problem)}, paid
+            tokens = reply.prompt_tokens, reply.completion_tokens
+            raise Failure("step", str(problem), tokens=tokens) from None
         return {"status": "ok", "passed": answer.passed, "score": answer.score, "reason": answer.reason}, paid
 
     def _answer(self, question: Question, answer: dict[str, Any], paid: dict[str, Any]) -> None:
@@ -231,19 +233,23 @@ class Judging:
         self._verdict(job, **answer, details={"reused": True}, prompt_tokens=0, completion_tokens=0)
 
     def _fail(self, question: Question, failure: Failure) -> None:
-        if failure.kind == "step":
-            self._answer(question, {"status": "error", "reason": failure.message}, {})
-            return
+        """The database decides whose fault it was and when to try again: it knows what others were answered."""
         del self._questions[question.jobs[0].prompt]
         for job in question.jobs:
-            if failure.kind == "provider":
-                self._outcomes.put_nowait(Outcome(job, "give_back", failure=failure))
-            elif job.attempt < MAX_TIMEOUTS:
-                seconds = 2**job.attempt * random.uniform(1, 2)
-                self._outcomes.put_nowait(Outcome(job, "defer", {"seconds": seconds, "reason": failure.message}))
-            else:
-                self._verdict(job, status="timeout", reason=failure.message)
-        if failure.kind == "provider":
+            called = job is question.jobs[0]
+            prompt_tokens, completion_tokens = failure.tokens if called else (None, None)
+            data = {
+                "attempt": job.attempt,
+                "whose": failure.kind,
+                "error": failure.message,
+                "at_once": failure.at_once,
+                "retry_after": failure.retry_after_s,
+                "called": called,
+                "prompt_tokens": prompt_tokens,
+                "completion_tokens": completion_tokens,
+            }
+            self._outcomes.put_nowait(Outcome(job, "fail", data))
+        if failure.at_once:
             self._resting = True
             self._give_back_ready()
 
@@ -274,7 +280,7 @@ class Judging:
                     question = self._questions.get(outcome.job.prompt)
                     if question and question.answer:
                         del self._questions[outcome.job.prompt]
-            if any(outcome.failure for outcome in batch):
+            if any(outcome.data.get("at_once") for outcome in batch):
                 self._resting = False  # from here on, claiming minds the pause
             self.judged += sum(outcome.kind == "verdict" for outcome in batch)
             self._moved.set()
@@ -282,8 +288,8 @@ class Judging:
     async def _store_or_bury(self, batch: list[Outcome]) -> None:
         """One outcome that the database does not take is that step's dead letter; the others are stored."""
         try:
-            await outlast(partial(self._store, batch), None, self._patience_s, psycopg.OperationalError)
-        except psycopg.OperationalError:
+            await outlast(partial(self._store, batch), None, self._patience_s, NO_STEPS_FAULT)
+        except NO_STEPS_FAULT:
             raise
         except psycopg.Error as error:
             if len(batch) > 1:
@@ -302,24 +308,21 @@ class Judging:
             chosen = [outcome.row() for outcome in batch if outcome.kind == kind]
             return json.dumps(chosen) if chosen else None
 
+        paused_until = None
         async with self.db.connection() as conn, conn.transaction():
-            if failures := [outcome.failure for outcome in batch if outcome.failure]:
-                await self._pause(conn, max(failures, key=lambda failure: failure.retry_after_s or 0))
             if verdicts := rows("verdict"):
                 await conn.execute("SELECT flywheel.record_judgements(%s, %s)", (name, verdicts))
-            if waits := rows("defer"):
-                await conn.execute("SELECT flywheel.defer_judgements(%s, %s)", (name, waits))
+            if failures := rows("fail"):
+                cursor = await conn.execute("SELECT flywheel.fail_judgements(%s, %s)", (name, failures))
+                (paused_until,) = await cursor.fetchone() or (None,)
             if dead := rows("bury"):
                 await conn.execute("SELECT flywheel.bury_judgements(%s, %s)", (name, dead))
             if back := [outcome.job.msg_id for outcome in batch if outcome.kind == "give_back"]:
                 await conn.execute("SELECT flywheel.give_back(%s, %s)", (name, back))
-
-    async def _pause(self, conn: psycopg.AsyncConnection, failure: Failure) -> None:
-        pause = "SELECT flywheel.pause_provider(%s, %s, %s)"
-        cursor = await conn.execute(pause, (self.config.name, failure.message, failure.retry_after_s))
-        row = await cursor.fetchone()
-        data = {"provider": self.config.name, "until": row and row[0], "why": failure.message}
-        log.warning("provider paused", extra={"data": data})
+        if paused_until:
+            why = next(outcome.data["error"] for outcome in batch if outcome.kind == "fail")
+            log.warning("provider paused", extra={"data": {"provider": name, "until": paused_until, "why": why}})
+            self._give_back_ready()
 
     async def _keep_leases(self) -> None:
         extend = "SELECT flywheel.extend_leases(%s, %s, %s)"

@@ -28,10 +28,11 @@ class PlainLines(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         data = " ".join(f"{key}={show.plain(value, 300)}" for key, value in getattr(record, "data", {}).items())
-        line = (
-            f"{datetime.fromtimestamp(record.created):%H:%M:%S} {record.levelname.lower()} {record.getMessage()} {data}"
-        )
-        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+        event = show.plain(record.getMessage(), 300)
+        lines = [f"{datetime.fromtimestamp(record.created):%H:%M:%S} {record.levelname.lower()} {event} {data}"]
+        if record.exc_info:
+            lines += map(show.harmless, self.formatException(record.exc_info).splitlines())
+        return "\n".join(lines)
 
 
 def set_up(verbose: bool = False) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import os
 import sys
 import time
 from contextlib import suppress
@@ -13,6 +14,7 @@ from typing import Any
 import psycopg
 
 from .database import ONCE_PATIENCE_S, Database, outlast
+from .install import VERSION, query
 
 log = logging.getLogger(__name__)
 
@@ -22,6 +24,8 @@ BATCH_BUDGET_S = 10.0
 # The CPU budgets end a batch long before: what is still there sleeps, or is deaf to signals.
 WALL_S = 30.0
 LEASE_S = 45
+# What Python needs to start and find its modules. Not the worker's API keys.
+KEPT_VARIABLES = ("HOME", "LANG", "LC_ALL", "PATH", "PYTHONHOME", "PYTHONPATH", "TMPDIR")
 IDLE_S = 0.1
 
 
@@ -54,6 +58,7 @@ class Host:
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
                 limit=2**30,  # one line holds a batch
+                env={name: os.environ[name] for name in KEPT_VARIABLES if name in os.environ},
             )
         process = self._process
         assert process.stdin is not None and process.stdout is not None
@@ -106,7 +111,7 @@ class PythonValidating:
                 except psycopg.OperationalError:
                     raise
                 except psycopg.Error as error:
-                    # Back when its lease is over: then again, then in halves, until the one step is found.
+                    # Back when its lease is over: then again, then in parts, until the one step is found.
                     data = {"validator": claimed.validator, "steps": len(claimed.ids), "error": str(error)}
                     log.error("verdicts refused by the database", extra={"data": data})
                 self.ranges += 1
@@ -115,7 +120,7 @@ class PythonValidating:
 
     async def _next(self) -> Range | None:
         """The next range, or None when it is time to end. One asks while the queue is empty, the others wait here."""
-        claim = partial(self.db.rows, Range, "SELECT * FROM flywheel.claim_python(%s)", LEASE_S)
+        claim = partial(self.db.rows, Range, query("claim_python"), LEASE_S, VERSION)
         async with self._claiming:
             while not self._stopping.is_set():
                 claimed = await outlast(claim, self._stopping, self._patience_s)
@@ -142,10 +147,10 @@ class PythonValidating:
             try:
                 answer = await host.run(request)
             except ConnectionError as problem:
-                # Back at once: after the second time the range is halved, until the one step is found.
+                # Back at once: after the second time the range is taken apart, until the one step is found.
                 data = {"validator": claimed.validator, "steps": len(claimed.ids), "why": str(problem)}
                 log.warning("validator process lost", extra={"data": data})
-                await self._tell("SELECT flywheel.extend_leases(%s, %s, 0)", QUEUE, [claimed.msg_id])
+                await self._tell("SELECT flywheel.retry(%s, %s, 0, %s)", QUEUE, claimed.msg_id, str(problem))
                 return
             if "error" in answer:
                 answer = {"status": ["error"] * len(claimed.ids), "reason": [answer["error"]] * len(claimed.ids)}

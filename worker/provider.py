@@ -58,19 +58,29 @@ class Reply:
 class Failure(Exception):
     """A call that brought no reply.
 
-    kind: "provider", it is unreachable, refuses us or is broken, so other steps would fail too; "step", this
-    request was refused or answered without text; "timeout", no complete reply in time.
+    kind, whose fault: "provider", it is unreachable or overloaded, or refuses us; "judge", it knows no such model;
+    "step", it answered, and that is no reply; "unclear", no reply, and it may be because of this step: a timeout,
+    an internal error, garbage. What the provider does for others decides; see sql/judges/fail.sql.
     message: short, without the key, fit for a Postgres text. May quote 200 characters of the error sent.
+    at_once: nobody should call the provider now.
     retry_after_s: how long the server asked us to wait, 0 to 3600 seconds, or None.
+    tokens: of the prompt and of the completion, when the failed call was paid for.
     """
 
     def __init__(
-        self, kind: Literal["provider", "step", "timeout"], message: str, retry_after_s: float | None = None
+        self,
+        kind: Literal["provider", "judge", "step", "unclear"],
+        message: str,
+        at_once: bool = False,
+        retry_after_s: float | None = None,
+        tokens: tuple[int | None, int | None] = (None, None),
     ) -> None:
         super().__init__(message)
         self.kind = kind
         self.message = message
+        self.at_once = at_once
         self.retry_after_s = retry_after_s
+        self.tokens = tokens
 
 
 class Provider:
@@ -109,8 +119,8 @@ class Provider:
             async with asyncio.timeout(self.config.timeout_s):
                 response = await self._send(body)
         except TimeoutError:
-            raise Failure("timeout", f"no complete reply within {self.config.timeout_s:g} s") from None
-        return _reply(response, round((time.perf_counter() - start) * 1000))
+            raise Failure("unclear", f"no complete reply within {self.config.timeout_s:g} s") from None
+        return _reply(self._without_key(response.content), round((time.perf_counter() - start) * 1000))
 
     async def close(self) -> None:
         for client in self._clients:
@@ -139,24 +149,44 @@ class Provider:
             return await next(self._next_client).post("/chat/completions", body=body, cast_to=httpx2.Response)
         except openai.APITimeoutError:
             # complete() has the deadline; the only timeout left to httpx is that of connecting.
-            raise Failure("provider", f"cannot connect to {self.config.base_url}: timed out") from None
+            raise Failure("provider", f"cannot connect to {self.config.base_url}: timed out", at_once=True) from None
         except openai.APIConnectionError as error:
             cause = self._quote(f"{type(error.__cause__).__name__}: {error.__cause__}")
-            raise Failure("provider", f"no reply from {self.config.base_url}: {cause}") from None
+            # A connection that was made and broke: perhaps this request broke it.
+            connected = not isinstance(error.__cause__, httpx2.ConnectError)
+            message = f"no reply from {self.config.base_url}: {cause}"
+            raise Failure("unclear" if connected else "provider", message, at_once=not connected) from None
 
     def _status_failure(self, error: openai.APIStatusError) -> Failure:
-        kind = "step" if error.status_code in (400, 413, 422) else "provider"
+        status = error.status_code
+        retry_after_s = _retry_after_s(error.response.headers)
         said = error.body
         if isinstance(said, dict):
             said = said.get("message") or said.get("detail")
-        message = f"HTTP {error.status_code}"
+        message = f"HTTP {status}"
         if isinstance(said, str):
             message += f": {self._quote(said)}"
-        return Failure(kind, message, _retry_after_s(error.response.headers.get("retry-after")))
+        match status:
+            case 400 | 413 | 422:
+                kind = "step"
+            case 404:
+                kind = "judge"
+                message += f" (is there such a model at {self.config.base_url}?)"
+            case 403 | 408 | 409 | 500:
+                kind = "unclear"
+            case _:
+                kind = "provider"
+        if status in (401, 403):
+            message += f" (check the key in {self.config.api_key_env or 'api_key_env: none is set'})"
+        at_once = status in (401, 402, 403, 429) or retry_after_s is not None
+        return Failure(kind, message, at_once, retry_after_s)
 
     def _quote(self, said: str) -> str:
-        hidden = said.replace(self._key, "***")
+        hidden = self._without_key(said.encode(errors="replace")).decode(errors="replace")
         return "".join(c if c.isprintable() else " " for c in hidden[:200])
+
+    def _without_key(self, said: bytes) -> bytes:
+        return said if self.config.api_key_env is None else said.replace(self._key.encode(), b"***")
 
 
 def _client(config: ProviderConfig, key: str, certificates: ssl.SSLContext) -> openai.AsyncOpenAI:
@@ -200,25 +230,27 @@ def _refused_option(error: openai.APIStatusError, sent: set[str]) -> str | None:
     return next((name for name in _DISPENSABLE if name in sent and _DISPENSABLE[name].search(said)), None)
 
 
-def _retry_after_s(header: str | None) -> float | None:
-    """Retry-After holds seconds or an HTTP date."""
+def _retry_after_s(headers: httpx2.Headers) -> float | None:
+    """Retry-After holds seconds or an HTTP date: by the clock of the server, which says its time, too."""
+    header = headers.get("retry-after")
     if header is None:
         return None
     try:
         seconds = float(header)
     except ValueError:
         try:
-            seconds = (parsedate_to_datetime(header) - datetime.now(UTC)).total_seconds()
+            now = parsedate_to_datetime(headers["date"]) if "date" in headers else datetime.now(UTC)
+            seconds = (parsedate_to_datetime(header) - now).total_seconds()
         except (ValueError, TypeError):
             return None
     return min(max(0.0, seconds), MAX_RETRY_AFTER_S)  # in this order, NaN becomes 0
 
 
-def _reply(response: httpx2.Response, latency_ms: int) -> Reply:
+def _reply(content: bytes, latency_ms: int) -> Reply:
     try:
-        body = json.loads(response.content)
+        body = json.loads(content)
     except (ValueError, RecursionError):
-        raise Failure("step", "the reply is not JSON") from None
+        raise Failure("unclear", "the reply is not JSON") from None
     try:
         choice = body["choices"][0]
         message = choice["message"]
@@ -228,15 +260,19 @@ def _reply(response: httpx2.Response, latency_ms: int) -> Reply:
         # Routers report the failure of a provider behind them with status 200.
         kind = "provider" if isinstance(body, dict) and body.get("error") else "step"
         raise Failure(kind, "the reply holds no choices") from None
-    if finish_reason == "content_filter":
-        raise Failure("step", "the provider's content filter stopped the reply")
-    if refusal:
-        raise Failure("step", "the model refused to answer")
-    if not isinstance(text, str) or not text:
-        raise Failure("step", f"the reply holds no text (finish_reason {finish_reason!r:.40})")
     usage = body.get("usage")
     usage = usage if isinstance(usage, dict) else {}
-    return Reply(text, _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens")), latency_ms)
+    tokens = _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens"))
+    problem = None
+    if finish_reason == "content_filter":
+        problem = "the provider's content filter stopped the reply"
+    elif refusal:
+        problem = "the model refused to answer"
+    elif not isinstance(text, str) or not text:
+        problem = f"the reply holds no text (finish_reason {finish_reason!r:.40})"
+    if problem:
+        raise Failure("step", problem, tokens=tokens)
+    return Reply(text, *tokens, latency_ms)
 
 
 def _count(value: object) -> int | None:

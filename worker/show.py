@@ -35,13 +35,15 @@ def progress(count: str) -> Progress:
     return Progress(*columns, console=console(stderr=True), disable=not sys.stderr.isatty())
 
 
+def harmless(text: str) -> str:
+    """The same characters but for white space, which becomes blanks, and control and format characters, a dot each."""
+    return "".join(" " if each.isspace() else "·" if unicodedata.category(each)[0] == "C" else each for each in text)
+
+
 def plain(value: object, length: int = 60) -> str:
     """One line of harmless text: escape sequences, bidi controls and line breaks become visible or blank."""
     text = "" if value is None else str(value)
-    text = "".join(
-        " " if each.isspace() else "·" if unicodedata.category(each)[0] == "C" else each for each in text[: length * 4]
-    )
-    text = " ".join(text.split())
+    text = " ".join(harmless(text[: length * 4]).split())
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
@@ -105,6 +107,8 @@ def coverage(rows: list[dict[str, Any]]) -> Table:
         counts = [row[each] for each in ("steps", "verdicts", "pending", "deferred", "dead_letters")]
         name = plain(row["validator"], 24) + ("" if row["enabled"] else " (off)")
         table.add_row(_cell(name, 30), *(f"{count:,}" for count in counts), Text(not_eligible or "0"))
+    suspended = [f"{plain(row['validator'], 24)} is {plain(row['suspended'], 400)}" for row in rows if row["suspended"]]
+    table.caption = Text("\n".join(suspended), style="yellow") if suspended else None
     return table
 
 

@@ -29,13 +29,14 @@ DRIP_INTERVAL_S = 0.05
 class Fault:
     """What to serve instead of an answer.
 
-    status: an error with this status code, Retry-After header and body. hang: nothing, ever. drip: a body
-    that never ends, a byte at a time. disconnect: close before the reply. close_mid_body: in its middle.
+    status: an error with this status code, Retry-After header and body. hang: nothing, ever. hang_in_body: headers,
+    then nothing. drip: a body that never ends, a byte at a time. disconnect: close before the reply.
+    close_mid_body: in its middle.
     The others are complete replies of status 200 with something wrong inside.
     """
 
     kind: Literal[
-        "status", "hang", "drip", "disconnect", "close_mid_body",
+        "status", "hang", "hang_in_body", "drip", "disconnect", "close_mid_body",
         "not_json", "truncated_json", "empty_choices", "refusal", "content_filter",
     ]  # fmt: skip
     status: int = 500
@@ -145,7 +146,7 @@ class StandIn:
         method, path, body = received
         served = await self._respond(method, path, body)
         if isinstance(served, Fault):
-            if served.kind in ("hang", "drip", "disconnect", "close_mid_body"):
+            if served.kind in ("hang", "hang_in_body", "drip", "disconnect", "close_mid_body"):
                 await _break_off(served, http, reader, writer)
                 return False
             if served.kind == "status":
@@ -297,6 +298,11 @@ async def _request(http: h11.Connection, reader: asyncio.StreamReader) -> tuple[
 async def _break_off(fault: Fault, http: h11.Connection, reader, writer) -> None:
     if fault.kind == "hang":
         await reader.read()  # until the client gives up
+    elif fault.kind == "hang_in_body":
+        headers = [("content-type", "application/json"), ("content-length", "1000")]
+        writer.write(http.send(h11.Response(status_code=200, headers=headers)))
+        await writer.drain()
+        await reader.read()
     elif fault.kind == "drip":
         writer.write(http.send(h11.Response(status_code=200, headers=[("content-type", "application/json")])))
         while not reader.at_eof():

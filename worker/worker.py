@@ -7,6 +7,8 @@ import os
 import signal
 from contextlib import suppress
 
+import psycopg
+
 import pyvalidators
 
 from .database import ONCE_PATIENCE_S, Database, outlast
@@ -18,14 +20,18 @@ from .provider import Failure, ProviderConfig
 log = logging.getLogger(__name__)
 
 DRAIN_S = 1.0
+OVERDUE_S = 30.0
+"""How long a drain may validate one range of steps."""
+LOOK_FOR_OVERDUE_S = 5.0
 LOOK_FOR_PROVIDERS_S = 2.0
+LOOK_AT_SCHEMA_S = 2.0
 UNUSABLE_PROVIDER_S = 30.0
 # Kubernetes kills after 30 s.
 GRACE_S = 25.0
 
 
-class WrongSchema(RuntimeError):
-    """The database has no pg_flywheel, or another version than this worker knows."""
+class UnusableProvider(RuntimeError):
+    """A provider's key is not in the environment, or its URL is none: somebody has to do something."""
 
 
 class Worker:
@@ -35,11 +41,13 @@ class Worker:
         self.once = once
         self.processes = processes or min(4, os.cpu_count() or 1)
         self.verdicts = 0
+        self._unusable: dict[str, str] = {}
         # Beside the Python validators: the drain, and per provider one claims while one records.
         self._db = Database(dsn, connections=self.processes + 8)
         self._stopping = asyncio.Event()
         self._services: set[Judging | PythonValidating] = set()
         self._work: asyncio.Task[None] | None = None
+        self._refusal: psycopg.Error | None = None
 
     def stop(self) -> None:
         """Claims nothing more. What is in flight has GRACE_S to finish, then it is given back. Twice does not hurt."""
@@ -52,16 +60,20 @@ class Worker:
             asyncio.get_running_loop().call_later(GRACE_S, self._work.cancel)
 
     async def run(self) -> None:
-        """Raises WrongSchema, or psycopg.OperationalError when the database cannot be reached."""
+        """Raises psycopg.Error: the database cannot be reached, has no pg_flywheel, or one that does not serve this.
+
+        With once, and when all else is done, UnusableProvider: who reads cron's mail has to hear of it.
+        """
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, self.stop)
         async with self._db:
-            await self._meet()
-            log.info("worker started", extra={"data": {"version": VERSION, "once": self.once}})
+            schema = await self._meet()
+            log.info("worker started", extra={"data": {"version": VERSION, "schema": schema, "once": self.once}})
             validating = PythonValidating(self._db, self.processes, self.once)
             self._add(validating)
             run = self._run_once if self.once else self._run_on
             self._work = asyncio.create_task(run(validating))
+            watch = asyncio.create_task(self._stop_overdue())
             try:
                 await self._work
             except asyncio.CancelledError:
@@ -69,17 +81,34 @@ class Worker:
                     raise
             except ExceptionGroup as group:
                 raise _first(group) from group
+            finally:
+                watch.cancel()
         log.info("worker stopped")
+        if self._refusal:
+            raise self._refusal
+        if self.once and self._unusable:
+            raise UnusableProvider("; ".join(self._unusable.values()))
 
-    async def _meet(self) -> None:
-        """Refuses a schema it does not know, and tells the database about the validators it has."""
-        if await self._db.value("SELECT to_regprocedure('flywheel.version()')::text") is None:
-            raise WrongSchema("the database has no pg_flywheel: run flywheel install")
-        version = await self._db.value("SELECT flywheel.version()")
-        if version != VERSION:
-            raise WrongSchema(f"the database has pg_flywheel {version}, this worker is {VERSION}: run flywheel install")
-        sync = "SELECT flywheel.sync_python_validators(%s) WHERE NOT flywheel.has_python()"
-        await self._db.value(sync, json.dumps(pyvalidators.catalog()))
+    async def _meet(self) -> str:
+        """The schema's version. Raises InvalidParameterValue, which says what to upgrade, when it does not serve us."""
+        version = await self._db.value("SELECT flywheel.admit_worker(%s)", VERSION)
+        # A worker of another version has other code: its catalog would turn the schema's back.
+        sync = "SELECT flywheel.sync_python_validators(%s) WHERE NOT flywheel.has_python() AND flywheel.version() = %s"
+        await self._db.value(sync, json.dumps(pyvalidators.catalog()), VERSION)
+        return version
+
+    async def _keep_asking(self) -> None:
+        """The schema may be upgraded under a running worker. When it is not served any more it ends, as by stop()."""
+        while not self._stopping.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), LOOK_AT_SCHEMA_S)
+            try:
+                await self._db.value("SELECT flywheel.admit_worker(%s)", VERSION)
+            except psycopg.errors.InvalidParameterValue as refusal:
+                self._refusal = refusal
+                self.stop()
+            except psycopg.Error:
+                pass  # an outage, which the others log
 
     async def _run_once(self, validating: PythonValidating) -> None:
         """Round and round until a round finds nothing: one step's work can be another's reason."""
@@ -97,16 +126,28 @@ class Worker:
             group.create_task(self._keep_draining())
             group.create_task(validating.run())
             group.create_task(self._keep_judging())
+            group.create_task(self._keep_asking())
 
     async def _keep_draining(self) -> None:
         while not self._stopping.is_set():
             await outlast(lambda: self._drain(DRAIN_S), self._stopping)
 
     async def _drain(self, seconds: float) -> None:
-        async with self._db.connection() as conn:
-            row = await (await conn.execute("CALL flywheel.drain(%s)", (seconds,))).fetchone()
-            assert row is not None
-            self.verdicts += row[1]
+        while not self._stopping.is_set():
+            try:
+                async with self._db.connection() as conn:
+                    row = await (await conn.execute("CALL flywheel.drain(%s)", (seconds,))).fetchone()
+                assert row is not None
+                self.verdicts += row[1]
+                return
+            except psycopg.errors.QueryCanceled as error:
+                log.warning("a drain was stopped", extra={"data": {"why": str(error).strip()}})
+
+    async def _stop_overdue(self) -> None:
+        """Nobody else stops a validator that does not end."""
+        while True:
+            await outlast(lambda: self._db.value("SELECT flywheel.stop_overdue(%s)", OVERDUE_S))
+            await asyncio.sleep(LOOK_FOR_OVERDUE_S)
 
     async def _keep_judging(self) -> None:
         """One Judging per provider; a changed provider gets a new one when the old one is done."""
@@ -143,6 +184,7 @@ class Worker:
         try:
             await judging.run()
         except Failure as failure:
+            self._unusable[name] = failure.message
             # No key in the environment, or a base URL that is none: say so where people look, and try again later.
             log.error("provider cannot be used", extra={"data": {"provider": name, "why": failure.message}})
             pause = ("SELECT flywheel.pause_provider(%s, %s, %s)", name, failure.message, UNUSABLE_PROVIDER_S)

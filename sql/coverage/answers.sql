@@ -6,13 +6,16 @@ CREATE FUNCTION flywheel.answers(lo bigint, hi bigint, only_validator text DEFAU
     validator  text,
     version_id int,
     answer     text,
-    why        text
+    why        text,
+    pipeline   text
 )
     LANGUAGE sql STABLE
-AS $$
+BEGIN ATOMIC
     -- Joined so that each join has a small or an indexed side, whatever the planner believes about a table that has just
     -- been filled.
-    WITH active AS MATERIALIZED (
+    WITH held AS MATERIALIZED (
+        SELECT h.version_id FROM flywheel.holds h
+    ), active AS MATERIALIZED (
         SELECT d.name, d.mode, d.version_id AS current_id, w, a.lo, a.hi, a.since, a.until, a.sample_rate,
                coalesce((SELECT min(l.lo) FROM flywheel.activations l JOIN flywheel.validator_versions v ON v.id = l.version_id
                          WHERE v.validator = d.name AND l.kind = 'live'), 9223372036854775807) AS first_id
@@ -22,7 +25,7 @@ AS $$
         WHERE only_validator IS NULL OR d.name = only_validator
     ), seen AS (
         -- The newest version that the step is eligible for answers.
-        SELECT t.id, a.name, a.mode, a.current_id, t.id < a.first_id AS is_before,
+        SELECT t.id, t.pipeline, a.name, a.mode, a.current_id, t.id < a.first_id AS is_before,
                max((a.w).id) FILTER (WHERE m.matches AND (a.sample_rate >= 1
                    OR flywheel.sample_point(t.trace_id, a.name) < a.sample_rate)) AS version_id,
                coalesce(max((a.w).id) FILTER (WHERE m.matches), max((a.w).id) FILTER (WHERE NOT m.matches)) AS refused_by,
@@ -40,7 +43,7 @@ AS $$
            CASE WHEN v.step_id IS NOT NULL THEN 'verdict'
                 WHEN x.step_id IS NOT NULL THEN 'dead_letter'
                 WHEN s.version_id IS NULL THEN 'not_eligible'
-                WHEN f.step_id IS NOT NULL OR p.paused_until > now() THEN 'deferred'
+                WHEN f.step_id IS NOT NULL OR h.version_id IS NOT NULL THEN 'deferred'
                 ELSE 'pending'
            END,
            CASE WHEN s.version_id IS NOT NULL THEN NULL
@@ -49,14 +52,15 @@ AS $$
                 WHEN s.mode = 'on_demand' THEN 'not_requested'
                 WHEN s.is_before THEN 'before'
                 ELSE 'paused'
-           END
+           END,
+           s.pipeline
     FROM seen s
     LEFT JOIN flywheel.verdicts v ON v.step_id = s.id AND v.version_id = s.version_id
+                                 AND v.step_id BETWEEN answers.lo AND answers.hi -- no other partition is looked into
     LEFT JOIN flywheel.dead_letters x ON x.step_id = s.id AND x.version_id = s.version_id
     LEFT JOIN flywheel.deferrals f ON f.step_id = s.id AND f.version_id = s.version_id AND f.until > now()
-    LEFT JOIN flywheel.validator_versions w ON w.id = s.version_id
-    LEFT JOIN flywheel.provider_state p ON p.provider = w.provider
-$$;
+    LEFT JOIN held h ON h.version_id = s.version_id;
+END;
 
 COMMENT ON FUNCTION flywheel.answers(bigint, bigint, text) IS
 'For every step with lo <= id <= hi and every validator (or only one): exactly one answer: verdict, pending, deferred, dead_letter or not_eligible; why says why not eligible: filtered, sampled_out, not_requested (on demand), before (the validator existed) or paused. Costs a few milliseconds per thousand pairs.';

@@ -10,6 +10,7 @@ COMMENT ON FUNCTION flywheel.block_of(bigint) IS 'The block of 4,096 step ids th
 CREATE TABLE flywheel.coverage_ledger (
     validator     text NOT NULL,
     block         bigint NOT NULL,
+    pipeline      text NOT NULL,
     steps         int NOT NULL,
     verdicts      int NOT NULL,
     dead_letters  int NOT NULL,
@@ -18,14 +19,15 @@ CREATE TABLE flywheel.coverage_ledger (
     not_requested int NOT NULL,
     before        int NOT NULL,
     paused        int NOT NULL,
-    PRIMARY KEY (validator, block)
+    PRIMARY KEY (validator, block, pipeline)
 );
 
 COMMENT ON TABLE flywheel.coverage_ledger IS
-'Settled coverage: blocks of steps with nothing pending for the validator. Derived: it can be emptied at any time.';
+'Settled coverage: blocks of steps with nothing pending for the validator, counted by pipeline. Derived: it can be emptied at any time.';
 COMMENT ON COLUMN flywheel.coverage_ledger.validator IS 'flywheel.validators.name.';
 COMMENT ON COLUMN flywheel.coverage_ledger.block IS 'flywheel.block_of(step id).';
-COMMENT ON COLUMN flywheel.coverage_ledger.steps IS 'As in flywheel.coverage, for this block; so are the others.';
+COMMENT ON COLUMN flywheel.coverage_ledger.pipeline IS 'Of the steps.';
+COMMENT ON COLUMN flywheel.coverage_ledger.steps IS 'As in flywheel.coverage, for this block and pipeline; so are the others.';
 COMMENT ON COLUMN flywheel.coverage_ledger.verdicts IS 'See flywheel.coverage.';
 COMMENT ON COLUMN flywheel.coverage_ledger.dead_letters IS 'See flywheel.coverage.';
 COMMENT ON COLUMN flywheel.coverage_ledger.filtered IS 'See flywheel.coverage.';
@@ -57,20 +59,28 @@ COMMENT ON COLUMN flywheel.coverage_horizon.mark_id IS 'The next complete_to: th
 COMMENT ON COLUMN flywheel.coverage_horizon.mark_xid IS 'It holds once every transaction before this one has ended.';
 
 CREATE FUNCTION flywheel.step_blocks() RETURNS SETOF bigint
-    LANGUAGE sql STABLE
+    LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off
 AS $$
-    -- From one existing id to the next block's first: ids may lie far apart.
-    WITH RECURSIVE walk AS (
-        SELECT flywheel.block_of(min(t.id)) AS block FROM flywheel.traces t
-        UNION ALL
-        SELECT (SELECT flywheel.block_of(min(t.id)) FROM flywheel.traces t WHERE t.id > (w.block << 12) + 4095)
-        FROM walk w WHERE w.block IS NOT NULL
-    )
-    SELECT w.block FROM walk w WHERE w.block IS NOT NULL
+DECLARE
+    leaf regclass;
+BEGIN
+    -- From one existing id to the next block's first: ids may lie far apart. Partition by partition: over all of them at
+    -- once, each look-up would ask every partition.
+    FOR leaf IN SELECT i.inhrelid::regclass FROM pg_inherits i WHERE i.inhparent = 'flywheel.traces'::regclass LOOP
+        RETURN QUERY EXECUTE format(
+            'WITH RECURSIVE walk AS (
+                 SELECT flywheel.block_of(min(t.id)) AS block FROM %1$s t
+                 UNION ALL
+                 SELECT (SELECT flywheel.block_of(min(t.id)) FROM %1$s t WHERE t.id > (w.block << 12) + 4095)
+                 FROM walk w WHERE w.block IS NOT NULL
+             )
+             SELECT w.block FROM walk w WHERE w.block IS NOT NULL', leaf);
+    END LOOP;
+END
 $$;
 
 COMMENT ON FUNCTION flywheel.step_blocks() IS
-'The blocks that have steps, in order: one index look-up each.';
+'The blocks that have steps: one index look-up each.';
 
 CREATE FUNCTION flywheel.recount(validator text, lo bigint, hi bigint DEFAULT NULL) RETURNS void
     LANGUAGE sql

@@ -25,7 +25,7 @@ BEGIN
                WHEN 'pending' THEN CASE WHEN w.runs_in = 'judge' THEN 'waits for a worker to ask ' || w.provider
                                         WHEN w.runs_in = 'python' AND NOT flywheel.has_python() THEN 'waits for a worker'
                                         ELSE 'waits for flywheel.drain()' END
-               WHEN 'deferred' THEN coalesce(f.reason, 'provider ' || w.provider || ' is paused: ' || p.paused_reason)
+               WHEN 'deferred' THEN coalesce(h.reason, f.reason)
                WHEN 'dead_letter' THEN format('given up after %s attempts: %s', x.attempts, x.error)
                ELSE CASE a.why
                    WHEN 'filtered' THEN format('filtered: the validator is limited to %s; the step is pipeline %s, node %s, node type %s',
@@ -39,7 +39,7 @@ BEGIN
                END
            END,
            w.version,
-           CASE a.answer WHEN 'deferred' THEN greatest(f.until, p.paused_until) END,
+           CASE a.answer WHEN 'deferred' THEN greatest(f.until, h.until) END,
            v.status, v.passed, v.score
     FROM flywheel.answers(why.step_id, why.step_id, d.name) a
     JOIN flywheel.traces t ON t.id = a.step_id
@@ -47,7 +47,7 @@ BEGIN
     LEFT JOIN flywheel.verdicts v ON v.step_id = a.step_id AND v.version_id = a.version_id AND a.answer = 'verdict'
     LEFT JOIN flywheel.dead_letters x ON x.step_id = a.step_id AND x.version_id = a.version_id
     LEFT JOIN flywheel.deferrals f ON f.step_id = a.step_id AND f.version_id = a.version_id AND f.until > now()
-    LEFT JOIN flywheel.provider_state p ON p.provider = w.provider AND p.paused_until > now();
+    LEFT JOIN flywheel.holds h ON h.version_id = a.version_id;
 END
 $$;
 

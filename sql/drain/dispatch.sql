@@ -127,9 +127,10 @@ BEGIN
             'SELECT flywheel.send(%L, array_agg(jsonb_build_object(''version'', %s, ''step'', t.id) ORDER BY t.id))
              FROM flywheel.traces t
              WHERE %s
-               AND NOT EXISTS (SELECT FROM flywheel.verdicts v WHERE v.step_id = t.id AND v.version_id = %s)
+               AND NOT EXISTS (SELECT FROM flywheel.verdicts v
+                               WHERE v.step_id = t.id AND v.version_id = %s AND v.step_id BETWEEN %s AND %s)
                AND NOT EXISTS (SELECT FROM flywheel.dead_letters x WHERE x.step_id = t.id AND x.version_id = %s)',
-            flywheel.queue_of(w.runs_in, w.provider), w.id, flywheel.eligible_sql(w, p.lo, p.hi), w.id, w.id)
+            flywheel.queue_of(w.runs_in, w.provider), w.id, flywheel.eligible_sql(w, p.lo, p.hi), w.id, p.lo, p.hi, w.id)
         INTO part;
         sent := sent + part;
     END LOOP;

@@ -11,15 +11,17 @@ CREATE PROCEDURE flywheel.drain(
 AS $$
 DECLARE
     deadline timestamptz;
+    staying  boolean;
     lease    CONSTANT int := 30; -- a killed drain's range is taken up again after so many seconds
     m        pgmq.message_record;
     last     bigint; -- each turn goes through the queue once
     taken    bigint;
     worked   boolean;
+    stopped  text;
     turn_end timestamptz;
     idle     double precision := 0.02;
 BEGIN
-    IF seconds IS NULL OR NOT seconds BETWEEN 0 AND 86400 THEN
+    IF seconds IS NULL OR NOT seconds BETWEEN double precision '0' AND double precision '86400' THEN
         RAISE EXCEPTION 'bad seconds: %', coalesce(seconds::text, 'NULL')
             USING ERRCODE = 'invalid_parameter_value', HINT = 'Expected 0 (until nothing is left) to 86400.';
     END IF;
@@ -27,7 +29,8 @@ BEGIN
         RAISE EXCEPTION 'bad chunk: %', coalesce(chunk::text, 'NULL')
             USING ERRCODE = 'invalid_parameter_value', HINT = 'Expected 1 to 4096 steps a message.';
     END IF;
-    deadline := clock_timestamp() + make_interval(secs => seconds);
+    staying := seconds > double precision '0';
+    deadline := pg_catalog.clock_timestamp() + pg_catalog.make_interval(secs => seconds);
     messages := 0;
     verdicts := 0;
     LOOP
@@ -36,7 +39,7 @@ BEGIN
         taken := flywheel.dispatch(chunk);
         COMMIT;
         IF sweep THEN
-            IF seconds > 0 THEN
+            IF staying THEN
                 PERFORM flywheel.sweep_if_due();
             ELSE
                 PERFORM flywheel.sweep();
@@ -47,7 +50,7 @@ BEGIN
         END IF;
 
         -- Claim the next message in the transaction that finishes this one: one commit a message.
-        turn_end := clock_timestamp() + interval '0.5 seconds'; -- then back to dispatch: judges wait for it
+        turn_end := pg_catalog.clock_timestamp() + interval '0.5 seconds'; -- then back to dispatch: judges wait for it
         worked := false;
         SELECT * INTO m FROM flywheel.claim('flywheel_code', 1, lease);
         COMMIT;
@@ -57,19 +60,24 @@ BEGIN
             worked := true;
             last := m.msg_id;
             m := NULL;
-            IF clock_timestamp() < turn_end THEN
+            stopped := nullif(pg_catalog.current_setting('flywheel.cancelled', true), '');
+            IF pg_catalog.clock_timestamp() < turn_end AND stopped IS NULL THEN
                 SELECT * INTO m FROM flywheel.claim('flywheel_code', 1, lease, last);
             END IF;
             COMMIT;
+            IF stopped IS NOT NULL THEN
+                RAISE EXCEPTION 'flywheel.drain(), while a validator ran: %', stopped
+                    USING ERRCODE = 'query_canceled', HINT = 'Nothing is lost: the next drain goes on, and finds the step that takes so long.';
+            END IF;
         END LOOP;
 
         PERFORM flywheel.maintain();
         COMMIT;
-        EXIT WHEN seconds > 0 AND clock_timestamp() >= deadline;
+        EXIT WHEN staying AND pg_catalog.clock_timestamp() >= deadline;
         IF NOT worked AND taken = 0 THEN
-            EXIT WHEN seconds <= 0;
-            PERFORM pg_sleep(idle);
-            idle := least(idle * 1.5, 0.1);
+            EXIT WHEN NOT staying;
+            PERFORM pg_catalog.pg_sleep(idle);
+            idle := least(idle * double precision '1.5', 0.1);
         ELSE
             idle := 0.02;
         END IF;
@@ -80,7 +88,7 @@ END
 $$;
 
 COMMENT ON PROCEDURE flywheel.drain(double precision, int, boolean, bigint, bigint) IS
-'Dispatches new steps and runs the code validators: for so many seconds, or, with 0, until nothing is left. chunk: most steps of one message, 1..4096. Any number may run at once. Cron: CALL flywheel.drain(55) every minute. Not inside a transaction block: it commits after every message. Set statement_timeout in the session to bound a validator written in SQL.';
+'Dispatches new steps and runs the code validators: for so many seconds, or, with 0, until nothing is left. chunk: most steps of one message, 1..4096. Any number may run at once. Cron: CALL flywheel.drain(55) every minute. Not inside a transaction block: it commits after every message. A validator that takes too long is stopped by flywheel.stop_overdue(), or by the session''s statement_timeout.';
 
 CREATE FUNCTION flywheel.sweep_if_due() RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp

@@ -18,7 +18,7 @@ AS $$
                 CASE WHEN a.since > '-infinity' THEN format('t.created_at >= %L::timestamptz', a.since) END,
                 CASE WHEN a.until < 'infinity' THEN format('t.created_at < %L::timestamptz', a.until) END,
                 CASE WHEN a.sample_rate < 1 THEN
-                    format('flywheel.sample_point(t.trace_id, %L) < %s', w.validator, a.sample_rate) END
+                    format('flywheel.sample_point(t.trace_id, %L) < double precision %L', w.validator, a.sample_rate) END
             ), ' OR '), 'false'))
          END
          FROM flywheel.activations a
@@ -43,7 +43,7 @@ COMMENT ON FUNCTION flywheel.wanted_sql(flywheel.validator_versions, bigint, big
 CREATE FUNCTION flywheel.field_sql(field text) RETURNS text
     LANGUAGE sql IMMUTABLE
     RETURN CASE
-        WHEN field IN ('started_at', 'ended_at', 'created_at', 'tags') THEN format('(to_jsonb(t.%I) #>> ''{}'')', field)
+        WHEN field IN ('started_at', 'ended_at', 'created_at', 'tags') THEN format('(pg_catalog.to_jsonb(t.%I) #>> ''{}''::text[])', field)
         WHEN field IN ('id', 'prompt_tokens', 'completion_tokens', 'cost_usd', 'context', 'attributes') THEN format('t.%I::text', field)
         ELSE format('t.%I', field)
     END;

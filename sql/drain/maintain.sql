@@ -4,7 +4,8 @@ CREATE TABLE flywheel.maintenance (
     task        text PRIMARY KEY,
     every       interval NOT NULL,
     last_run_at timestamptz NOT NULL DEFAULT '-infinity',
-    took_ms     real
+    took_ms     real,
+    problem     text
 );
 
 INSERT INTO flywheel.maintenance (task, every) VALUES
@@ -12,14 +13,33 @@ INSERT INTO flywheel.maintenance (task, every) VALUES
     ('measure_queues', '2 seconds'),
     ('merge_rollup', '10 seconds'),
     ('sweep', '30 seconds'),
-    ('failure_reasons', '5 minutes');
+    ('failure_reasons', '5 minutes'),
+    ('partitions', '5 seconds'),
+    ('retention', '1 hour');
 
 COMMENT ON TABLE flywheel.maintenance IS
 'Chores of flywheel.drain(): when each last ran and how long it took. UPDATE every to change an interval.';
-COMMENT ON COLUMN flywheel.maintenance.task IS 'drain itself, measure_queues, merge_rollup, sweep, failure_reasons.';
+COMMENT ON COLUMN flywheel.maintenance.task IS 'drain itself, measure_queues, merge_rollup, sweep, failure_reasons, partitions, retention.';
 COMMENT ON COLUMN flywheel.maintenance.every IS 'Shortest time between two runs.';
 COMMENT ON COLUMN flywheel.maintenance.last_run_at IS 'When it last began.';
 COMMENT ON COLUMN flywheel.maintenance.took_ms IS 'Milliseconds of the last run.';
+COMMENT ON COLUMN flywheel.maintenance.problem IS 'What the last run could not do, and what to do about it: also in flywheel.queue_health.';
+
+CREATE FUNCTION flywheel.replace_installed_task() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    DELETE FROM flywheel.maintenance m WHERE m.task = NEW.task;
+    RETURN NEW;
+END
+$$;
+
+CREATE TRIGGER replace_installed_task BEFORE INSERT ON flywheel.maintenance
+    FOR EACH ROW EXECUTE FUNCTION flywheel.replace_installed_task();
+
+COMMENT ON FUNCTION flywheel.replace_installed_task() IS
+'Trigger: a row that pg_dump saved takes the place of the one that CREATE EXTENSION made, so that a changed interval survives.';
+COMMENT ON TRIGGER replace_installed_task ON flywheel.maintenance IS 'Intervals that were changed survive a restore.';
 
 CREATE TABLE flywheel.queue_stats (
     queue       text PRIMARY KEY,
@@ -28,6 +48,8 @@ CREATE TABLE flywheel.queue_stats (
     oldest_at   timestamptz,
     measured_at timestamptz NOT NULL
 );
+
+INSERT INTO flywheel.queue_stats VALUES ('inbox', 0, 0, NULL, now()); -- so that queue_health can warn before the first drain
 
 COMMENT ON TABLE flywheel.queue_stats IS
 'Queue lengths as the drain last measured them, so that readers do not touch the queues. Read flywheel.queue_health.';
@@ -52,14 +74,15 @@ $$;
 COMMENT ON FUNCTION flywheel.due(text) IS
 'Internal: true for one session when the task''s interval is over.';
 
-CREATE FUNCTION flywheel.done(task text) RETURNS void
+CREATE FUNCTION flywheel.done(task text, problem text DEFAULT NULL) RETURNS void
     LANGUAGE sql
 BEGIN ATOMIC
-    UPDATE flywheel.maintenance m SET took_ms = extract(epoch FROM clock_timestamp() - m.last_run_at) * 1000
+    UPDATE flywheel.maintenance m
+    SET took_ms = extract(epoch FROM clock_timestamp() - m.last_run_at) * 1000, problem = done.problem
     WHERE m.task = done.task;
 END;
 
-COMMENT ON FUNCTION flywheel.done(text) IS 'Internal: notes how long the task took.';
+COMMENT ON FUNCTION flywheel.done(text, text) IS 'Internal: notes how long the task took, and what it could not do.';
 
 CREATE FUNCTION flywheel.measure_queues() RETURNS void
     LANGUAGE plpgsql
@@ -90,6 +113,8 @@ COMMENT ON FUNCTION flywheel.measure_queues() IS
 CREATE FUNCTION flywheel.maintain(leaving boolean DEFAULT false) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off
 AS $$
+DECLARE
+    retained record;
 BEGIN
     IF flywheel.due('measure_queues') OR leaving THEN
         PERFORM flywheel.measure_queues();
@@ -100,8 +125,18 @@ BEGIN
         PERFORM flywheel.done('merge_rollup');
     END IF;
     IF flywheel.due('failure_reasons') THEN
-        REFRESH MATERIALIZED VIEW CONCURRENTLY flywheel.failure_reasons;
+        REFRESH MATERIALIZED VIEW CONCURRENTLY flywheel.failure_reason_counts;
         PERFORM flywheel.done('failure_reasons');
+    END IF;
+    -- Last, because their locks stay until the caller commits.
+    IF flywheel.due('partitions') THEN
+        PERFORM flywheel.done('partitions', flywheel.tend_partitions());
+    END IF;
+    IF flywheel.due('retention') THEN
+        SELECT * INTO retained FROM flywheel.apply_retention();
+        PERFORM flywheel.done('retention', retained.problem);
+        UPDATE flywheel.maintenance m SET last_run_at = clock_timestamp() - m.every + retained.again
+        WHERE m.task = 'retention' AND retained.again IS NOT NULL;
     END IF;
 END
 $$;

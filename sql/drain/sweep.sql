@@ -92,11 +92,12 @@ BEGIN
     DELETE FROM flywheel.coverage_ledger l WHERE l.block IN (SELECT t.block FROM touched t);
 
     INSERT INTO flywheel.coverage_ledger
-    SELECT c.validator, c.block, c.steps, c.verdicts, c.dead_letters, c.filtered, c.sampled_out, c.not_requested, c.before, c.paused
+    SELECT c.validator, c.block, c.pipeline, c.steps, c.verdicts, c.dead_letters, c.filtered, c.sampled_out, c.not_requested, c.before, c.paused
     FROM (SELECT u.* FROM flywheel.unsettled() u WHERE u.hi < complete_to ORDER BY random()
           LIMIT max_blocks * (SELECT count(*) FROM flywheel.validators)) u
-    CROSS JOIN LATERAL flywheel.count_answers(u.lo, u.hi, u.validator) c
-    WHERE c.pending = 0 AND c.deferred = 0
+    CROSS JOIN LATERAL (
+        SELECT n.*, sum(n.pending + n.deferred) OVER () AS waiting FROM flywheel.count_answers(u.lo, u.hi, u.validator) n) c
+    WHERE c.waiting = 0
     ON CONFLICT DO NOTHING;
 END
 $$;

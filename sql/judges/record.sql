@@ -12,6 +12,7 @@ CREATE FUNCTION flywheel.record_judgements(provider text, results jsonb) RETURNS
 AS $$
 DECLARE
     stored int;
+    called bigint[]; -- the others had an answer that was paid for before
 BEGIN
     PERFORM pg_advisory_xact_lock_shared(hashtextextended(format('flywheel.record %s', k.version_id), 0))
     FROM (SELECT DISTINCT r.version_id FROM jsonb_to_recordset(results) AS r (version_id int) ORDER BY 1) k;
@@ -32,7 +33,7 @@ BEGIN
     JOIN flywheel.traces t ON t.id = r.step_id
     LEFT JOIN flywheel.prices p ON p.provider = w.provider AND p.model = w.model
     -- A step that changed meanwhile has a message of its own: this verdict would be about something that is gone.
-    WHERE flywheel.content_hash(t, w.reads) = r.content
+    WHERE flywheel.content_hash(t, w.reads) IS NOT DISTINCT FROM r.content -- = could be hashed: for every step there is
     ORDER BY t.id
     ON CONFLICT DO NOTHING;
     GET DIAGNOSTICS stored = ROW_COUNT;
@@ -43,9 +44,16 @@ BEGIN
 
     PERFORM flywheel.acknowledge('flywheel_judge_' || provider,
         ARRAY(SELECT r.msg_id FROM jsonb_to_recordset(results) AS r (msg_id bigint)));
-    UPDATE flywheel.provider_state s SET paused_until = NULL, paused_reason = NULL, failures = 0
-    -- Not the pause of a provider that answers what it had begun before.
-    WHERE s.provider = record_judgements.provider AND s.failures > 0 AND s.paused_until <= clock_timestamp();
+    called := ARRAY(SELECT (r -> 'msg_id')::bigint FROM jsonb_array_elements(results) AS r WHERE NOT r @> '{"details": {"reused": true}}');
+    PERFORM flywheel.settle_calls(provider, called,
+        ARRAY(SELECT r.msg_id FROM jsonb_to_recordset(results) AS r (msg_id bigint) WHERE r.msg_id <> ALL (called)));
+    INSERT INTO flywheel.judge_state AS j (version_id, answered_at)
+    SELECT r.version_id, clock_timestamp()
+    FROM jsonb_to_recordset(results) AS r (msg_id bigint, version_id int) WHERE r.msg_id = ANY (called) GROUP BY 1 ORDER BY 1
+    ON CONFLICT (version_id) DO UPDATE
+    SET answered_at = excluded.answered_at, failures = 0, paused_until = NULL, paused_reason = NULL, probing = false;
+    PERFORM flywheel.account_calls(provider,
+        (SELECT jsonb_agg(r || jsonb_build_object('called', (r -> 'msg_id')::bigint = ANY (called))) FROM jsonb_array_elements(results) AS r));
     RETURN stored;
 END
 $$;
@@ -92,34 +100,3 @@ $$;
 
 COMMENT ON FUNCTION flywheel.bury_judgements(text, jsonb) IS
 'For the worker: judgements that are given up. results: array of {msg_id, step_id, version_id, attempts, error}. flywheel.redrive(name) tries them again.';
-
-CREATE FUNCTION flywheel.pause_provider(provider text, reason text, retry_after_seconds double precision DEFAULT NULL) RETURNS timestamptz
-    LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$
-    -- Doubles from one second to five minutes; workers that fail within the same pause count once.
-    UPDATE flywheel.provider_state s
-    SET failures = CASE WHEN s.paused_until > clock_timestamp() THEN s.failures ELSE s.failures + 1 END,
-        paused_until = greatest(s.paused_until, clock_timestamp() + make_interval(secs =>
-            CASE WHEN retry_after_seconds IS NULL THEN least(300, 2 ^ least(s.failures, 9))
-                 ELSE least(retry_after_seconds, 3600) END)),
-        paused_reason = left(reason, 500)
-    WHERE s.provider = pause_provider.provider
-    RETURNING paused_until
-$$;
-
-COMMENT ON FUNCTION flywheel.pause_provider(text, text, double precision) IS
-'For the worker: after a failure that is not a step''s fault, nobody calls the provider until the returned time: what it asked for (at most an hour), or 1 s doubling to 5 min. The first success after it starts the count anew.';
-
-CREATE FUNCTION flywheel.give_back(provider text, msg_ids bigint[]) RETURNS void
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    -- read_ct goes back, too: an attempt that never reached the model is not the step's.
-    EXECUTE format('UPDATE pgmq.%I SET vt = clock_timestamp(), read_ct = greatest(read_ct - 1, 0) WHERE msg_id = ANY ($1)',
-                   'q_flywheel_judge_' || provider)
-    USING msg_ids;
-END
-$$;
-
-COMMENT ON FUNCTION flywheel.give_back(text, bigint[]) IS
-'For the worker: returns leased judgements unanswered, without counting the attempt.';

@@ -5,7 +5,7 @@ DECLARE
     waiting boolean := false;
 BEGIN
     IF to_regclass(format('pgmq.%I', 'q_flywheel_judge_' || provider)) IS NOT NULL AND NOT EXISTS (
-        SELECT FROM flywheel.provider_state s WHERE s.provider = judgements_waiting.provider AND s.paused_until > clock_timestamp())
+        SELECT FROM flywheel.holds h WHERE h.provider = judgements_waiting.provider AND h.whole_provider)
     THEN
         EXECUTE format('SELECT EXISTS (SELECT FROM pgmq.%I WHERE vt <= clock_timestamp())', 'q_flywheel_judge_' || provider)
         INTO waiting;

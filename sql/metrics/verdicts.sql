@@ -1,4 +1,4 @@
--- Every outcome is a row here.
+-- Every outcome is a row here. Partitioned as traces are: a step's verdicts lie in the partition of its range.
 
 CREATE TABLE flywheel.verdicts (
     step_id           bigint NOT NULL,
@@ -20,7 +20,7 @@ CREATE TABLE flywheel.verdicts (
     prompt_hash       bytea,
     PRIMARY KEY (step_id, version_id),
     CHECK (status = 'ok' OR passed IS NULL)
-);
+) PARTITION BY RANGE (step_id);
 
 -- Failures, errors and abstentions are what people look for, and few.
 CREATE INDEX verdicts_not_passed ON flywheel.verdicts (version_id, step_id) WHERE passed IS NOT TRUE;
@@ -72,12 +72,14 @@ CREATE TABLE flywheel.deferrals (
     version_id int NOT NULL,
     until      timestamptz NOT NULL,
     reason     text NOT NULL,
+    failed_at  timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (step_id, version_id)
 );
 
 COMMENT ON TABLE flywheel.deferrals IS
-'Judgements that wait for a time, and why. The queue message is what will run; this row explains it to readers, who do not touch queues.';
+'Judgements that failed and are tried again, when, and why. The queue message is what will run; this row explains it to readers, who do not touch queues.';
 COMMENT ON COLUMN flywheel.deferrals.step_id IS 'flywheel.traces.id.';
 COMMENT ON COLUMN flywheel.deferrals.version_id IS 'flywheel.validator_versions.id.';
 COMMENT ON COLUMN flywheel.deferrals.until IS 'Not tried again before.';
 COMMENT ON COLUMN flywheel.deferrals.reason IS 'The failure that deferred it.';
+COMMENT ON COLUMN flywheel.deferrals.failed_at IS 'When it last failed: what the provider answered to others since then tells whose fault that was.';

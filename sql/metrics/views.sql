@@ -23,7 +23,7 @@ CREATE FUNCTION flywheel.metrics_by(grain text) RETURNS TABLE (
     cost_usd          numeric
 )
     LANGUAGE sql STABLE
-AS $$
+BEGIN ATOMIC
     SELECT s.bucket, w.validator, w.version, s.pipeline, s.node, s.variant, s.n, s.passed, s.failed,
            s.passed / nullif(s.passed + s.failed, 0)::float8,
            flywheel.wilson_lo(s.passed::float8, (s.passed + s.failed)::float8),
@@ -45,8 +45,8 @@ AS $$
         GROUP BY 1, 2, 3, 4, 5
         HAVING sum(r.n) <> 0
     ) s
-    JOIN flywheel.validator_versions w ON w.id = s.version_id
-$$;
+    JOIN flywheel.validator_versions w ON w.id = s.version_id;
+END;
 
 COMMENT ON FUNCTION flywheel.metrics_by(text) IS
 'The metrics by time: grain ''hour'' or ''day'' (UTC), or ''all'' (bucket NULL). The views metrics, metrics_hourly and metrics_daily are this.';

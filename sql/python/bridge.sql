@@ -19,9 +19,7 @@ CREATE TYPE flywheel.py_outcomes AS (
 COMMENT ON TYPE flywheel.py_outcomes IS
 'Outcomes of a batch, one array element per step, for the first steps of it that its CPU budget allowed; latency_ms is their mean.';
 
-CREATE FUNCTION flywheel.py_validate(
-    name text, config text, columns text[], step_budget double precision, batch_budget double precision
-) RETURNS flywheel.py_outcomes
+CREATE FUNCTION flywheel.py_validate(name text, config text, columns text[]) RETURNS flywheel.py_outcomes
     LANGUAGE plpython3u
 AS $$
 import json, time
@@ -29,15 +27,19 @@ run = GD.get("flywheel_run")
 if run is None: # once per backend
     import sys
     sys.path.insert(0, plpy.execute("SELECT flywheel.py_path() AS path")[0]["path"])
-    from pyvalidators.batch import run
-    GD["flywheel_run"] = run
+    from pyvalidators.batch import Interrupted, run
+    GD["flywheel_run"], GD["flywheel_interrupted"] = run, Interrupted
 began = time.perf_counter()
-outcomes = run(name, json.loads(config), columns, step_budget, batch_budget)
+try:
+    outcomes = run(name, json.loads(config), columns)
+except GD["flywheel_interrupted"]:
+    plpy.execute("SELECT") # Postgres has the signal now: this raises what it stands for
+    raise
 return (*outcomes, (time.perf_counter() - began) * 1000 / len(outcomes.status))
 $$;
 
-COMMENT ON FUNCTION flywheel.py_validate(text, text, text[], double precision, double precision) IS
-'Runs the Python validator on a batch of steps. columns: one row per column that it reads, one element per step, as text. Budgets in CPU seconds: a step that uses up to twice its own is a timeout; the batch ends early after its own, with fewer outcomes than steps.';
+COMMENT ON FUNCTION flywheel.py_validate(text, text, text[]) IS
+'Runs the Python validator on a batch of steps. columns: one row per column that it reads, one element per step, as text. A step that uses one to two seconds of CPU is a timeout; the batch ends early after ten, with fewer outcomes than steps.';
 
 CREATE FUNCTION flywheel.py_sync() RETURNS void
     LANGUAGE plpython3u SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -73,4 +75,5 @@ $$;
 COMMENT ON FUNCTION flywheel.py_check_config(text, text) IS
 'Raises when the config is not one that the Python validator takes, such as a regular expression that does not compile.';
 
+SELECT flywheel.pin_search_paths();
 SELECT flywheel.apply_grants();

@@ -6,29 +6,53 @@ CREATE FUNCTION flywheel.claim_python(lease_seconds int) RETURNS TABLE (
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    m      pgmq.message_record;
-    w      flywheel.validator_versions;
-    wanted text;
+    m       pgmq.message_record;
+    w       flywheel.validator_versions;
+    lo      bigint;
+    hi      bigint;
+    changed boolean;
+    fields  text;
+    wanted  text;
 BEGIN
-    SELECT * INTO m FROM flywheel.claim('flywheel_python', 1, lease_seconds);
-    IF m.msg_id IS NULL THEN
-        RETURN;
-    ELSIF m.read_ct > 2 THEN
-        PERFORM flywheel.split(m, 'flywheel_python', 'the worker was killed twice while it validated this step');
-        RETURN QUERY SELECT * FROM flywheel.claim_python(lease_seconds);
-        RETURN;
-    END IF;
-    SELECT * INTO w FROM flywheel.validator_versions v WHERE v.id = (m.message ->> 'version')::int;
-    wanted := flywheel.wanted_sql(w, (m.message ->> 'lo')::bigint, (m.message ->> 'hi')::bigint,
-                                  coalesce((m.message ->> 'changed')::boolean, false));
+    LOOP
+        SELECT * INTO m FROM flywheel.claim('flywheel_python', 1, lease_seconds);
+        IF m.msg_id IS NULL THEN
+            RETURN;
+        END IF;
+        lo := m.message ->> 'lo';
+        hi := m.message ->> 'hi';
+        changed := coalesce((m.message ->> 'changed')::boolean, false);
+        SELECT * INTO w FROM flywheel.validator_versions v WHERE v.id = (m.message ->> 'version')::int;
+        IF w.suspended IS NOT NULL THEN
+            PERFORM flywheel.hand_over(w.id, lo, hi);
+            IF changed THEN
+                DELETE FROM flywheel.verdicts v WHERE v.version_id = w.id AND v.step_id BETWEEN lo AND hi;
+            END IF;
+            PERFORM flywheel.acknowledge('flywheel_python', ARRAY[m.msg_id]); -- set_validator() enqueues what waits
+        ELSIF flywheel.lapsed(m) THEN
+            PERFORM flywheel.split(m, 'flywheel_python', coalesce(m.message ->> 'error',
+                'the worker was killed every time it validated this step'));
+        ELSE
+            EXIT;
+        END IF;
+    END LOOP;
+
+    -- The first steps that fit: a jsonb holds 256 MB, and the worker has them in memory. What is left goes round again.
+    wanted := flywheel.wanted_sql(w, lo, hi, changed);
+    SELECT string_agg(format('coalesce(octet_length(%s), 0)', flywheel.field_sql(f)), ' + ') INTO fields FROM unnest(w.reads) AS f;
+    wanted := format('%s AND t.id <= (SELECT max(s.id) FROM (
+            SELECT t.id, row_number() OVER o AS n, sum(%s) OVER o AS bytes FROM flywheel.traces t WHERE %s WINDOW o AS (ORDER BY t.id)) s
+        WHERE s.n = 1 OR s.bytes <= 64 * 1024 * 1024)', wanted, fields, wanted);
+    SELECT string_agg(format('coalesce(jsonb_agg(%s ORDER BY t.id), ''[]'')', flywheel.field_sql(f)), ', ' ORDER BY n)
+    INTO fields FROM unnest(w.reads) WITH ORDINALITY AS u (f, n);
     RETURN QUERY EXECUTE format(
         'SELECT $1, $2, $3, $4, $5, coalesce(array_agg(t.id ORDER BY t.id), ''{}''),
                 jsonb_build_array(%s), coalesce(array_agg(flywheel.content_hash(t, $6) ORDER BY t.id), ''{}'')
-         FROM flywheel.traces t WHERE %s',
-        (SELECT string_agg(format('coalesce(jsonb_agg(%s ORDER BY t.id), ''[]'')', flywheel.field_sql(f)), ', ' ORDER BY n)
-         FROM unnest(w.reads) WITH ORDINALITY AS u (f, n)),
-        wanted)
+         FROM flywheel.traces t WHERE %s', fields, wanted)
     USING m.msg_id, m.read_ct, w.id, w.function, w.config, w.reads;
+EXCEPTION WHEN program_limit_exceeded THEN
+    PERFORM flywheel.store_error(w, wanted, SQLERRM); -- one step that is too large by itself
+    RETURN QUERY SELECT m.msg_id, m.read_ct, w.id, w.function, w.config, '{}'::bigint[], '[]'::jsonb, '{}'::bigint[];
 END
 $$;
 
@@ -66,10 +90,13 @@ BEGIN
     FROM jsonb_to_recordset(results) AS r (
         id bigint, content bigint, passed boolean, score double precision, reason text, details jsonb, status text)
     JOIN flywheel.traces t ON t.id = r.id
-    WHERE flywheel.content_hash(t, w.reads) = r.content
+    WHERE flywheel.content_hash(t, w.reads) IS NOT DISTINCT FROM r.content -- = could be hashed: for every step there is
     ORDER BY t.id
     ON CONFLICT DO NOTHING;
     GET DIAGNOSTICS stored = ROW_COUNT;
+    IF w.stuck > 0 OR results @> '[{"status": "timeout"}]' THEN
+        PERFORM flywheel.note_stored(w.id, lo, hi);
+    END IF;
 
     PERFORM flywheel.acknowledge('flywheel_python', ARRAY[record_python.msg_id]);
     -- What the batch did not get to, or what changed under it, goes round again.

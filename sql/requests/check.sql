@@ -33,22 +33,22 @@ BEGIN
     t.expected := expected;
     t.context := context;
     t.attributes := attributes;
-    t.created_at := now();
+    t.created_at := pg_catalog.now();
     FOR w IN
         SELECT v.* FROM flywheel.validators d JOIN flywheel.validator_versions v ON v.id = d.version_id
         WHERE d.enabled AND v.runs_in <> 'judge' AND flywheel.filter_matches(v, t.pipeline, t.node, t.node_type)
         ORDER BY d.name
     LOOP
         BEGIN
-            IF w.runs_in = 'sql' THEN
-                r := flywheel.try_call(t, flywheel.call_sql(w));
-            ELSIF flywheel.has_python() THEN
-                r := flywheel.try_python(t, w);
+            IF w.suspended IS NOT NULL THEN
+                r := ROW(NULL, NULL, w.suspended, NULL, 'abstained', NULL)::flywheel.outcome;
+            ELSIF w.runs_in = 'sql' OR flywheel.has_python() THEN
+                r := flywheel.try_call(t, flywheel.outcome_sql(w));
             ELSE
                 r := ROW(NULL, NULL, 'Python validators run in the worker: this database has no plpython3u', NULL, 'abstained', NULL)::flywheel.outcome;
             END IF;
         EXCEPTION WHEN OTHERS THEN -- the function is gone, for example: the guard still answers for the others
-            r := ROW(NULL, NULL, left(SQLSTATE || ': ' || SQLERRM, 1000), NULL, 'error', NULL)::flywheel.outcome;
+            r := ROW(NULL, NULL, pg_catalog.left(SQLSTATE || ': ' || SQLERRM, 1000), NULL, 'error', NULL)::flywheel.outcome;
         END;
         validator := w.validator;
         version := w.version;
@@ -63,7 +63,7 @@ END
 $$;
 
 COMMENT ON FUNCTION flywheel."check"(text, text, text, text, text, text, jsonb, jsonb) IS
-'Runs the enabled code validators that match pipeline, node and node_type on this input and output, now, and stores nothing: one row per validator. Validators written in SQL run with the caller''s rights. Judges and sampling do not take part. Where Python validators cannot run in the database they abstain.';
+'Runs the enabled code validators that match pipeline, node and node_type on this input and output, now, and stores nothing: one row per validator. Validators written in SQL run with the caller''s rights. Judges and sampling do not take part. Where Python validators cannot run in the database they abstain, and so does one that switched itself off.';
 
 CREATE FUNCTION flywheel.try_python(t flywheel.traces, w flywheel.validator_versions) RETURNS flywheel.outcome
     LANGUAGE plpgsql
@@ -71,7 +71,7 @@ AS $$
 DECLARE
     r record;
 BEGIN
-    EXECUTE format('SELECT (s.py).* FROM (SELECT flywheel.py_validate(%L, %L, ARRAY[%s], 1, 10) AS py FROM (SELECT ($1).*) t OFFSET 0) s',
+    EXECUTE format('SELECT (s.py).* FROM (SELECT flywheel.py_validate(%L, %L, ARRAY[%s]) AS py FROM (SELECT ($1).*) t OFFSET 0) s',
         w.function, w.config,
         (SELECT string_agg(format('ARRAY[%s]', flywheel.field_sql(f)), ', ' ORDER BY n) FROM unnest(w.reads) WITH ORDINALITY AS u (f, n)))
     INTO r USING t;

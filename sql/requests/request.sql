@@ -9,12 +9,20 @@ DECLARE
     d       flywheel.validators;
     lo      bigint;
     hi      bigint;
+    asleep  text;
     wanted  bigint;
+    e       record;
 BEGIN
     PERFORM flywheel.check_sample_rate(sample);
     IF since > until THEN
         RAISE EXCEPTION 'since (%) is after until (%)', since, until USING ERRCODE = 'invalid_parameter_value',
             HINT = 'Steps with since <= created_at < until are taken; NULL means no bound.';
+    END IF;
+    IF (flywheel.known_validator(name)).kind = 'judge' THEN -- before the lock: it reads every step
+        SELECT * INTO e FROM flywheel.estimate(name, since, until, sample);
+        RAISE NOTICE '% steps for judge "%": about % tokens, % USD, % day(s), by %', e.steps, name,
+            e.prompt_tokens + e.completion_tokens, coalesce(round(e.cost_usd, 4)::text, 'unknown'), coalesce(e.days::text, 'no'), e.basis
+            USING HINT = 'Limit what a day costs: SELECT flywheel.set_budget(judge, daily_usd => ...). Know it before: SELECT * FROM flywheel.estimate(...).';
     END IF;
     PERFORM flywheel.lock_registry();
     d := flywheel.known_validator(name);
@@ -35,6 +43,10 @@ BEGIN
     FROM (SELECT t.id, row_number() OVER (ORDER BY t.id) / 100000 AS piece FROM flywheel.traces t WHERE t.id BETWEEN lo AND hi) p
     GROUP BY p.piece;
 
+    asleep := (SELECT w.suspended FROM flywheel.validator_versions w WHERE w.id = d.version_id);
+    IF asleep IS NOT NULL THEN
+        RAISE WARNING 'flywheel: the steps wait: validator % is %', d.name, asleep;
+    END IF;
     SELECT count(*) INTO wanted
     FROM flywheel.answers(lo, hi, d.name) a
     WHERE a.version_id = d.version_id AND a.answer IN ('pending', 'deferred');

@@ -1,4 +1,4 @@
--- One row per step of a pipeline: what the application INSERTs.
+-- One row per step of a pipeline: what the application INSERTs. Partitioned by ranges of id: see sql/partitions.
 
 CREATE TABLE flywheel.traces (
     -- Half of bigint's range: an id chosen at its very end would overflow every range around it, and stop the dispatch.
@@ -26,8 +26,9 @@ CREATE TABLE flywheel.traces (
     user_id           text,
     tags              text[],
     attributes        jsonb,
-    created_at        timestamptz NOT NULL DEFAULT now()
-);
+    created_at        timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT created_at_is_finite CHECK (isfinite(created_at))
+) PARTITION BY RANGE (id);
 
 CREATE INDEX traces_trace_id ON flywheel.traces (trace_id);
 
@@ -41,7 +42,7 @@ COMMENT ON COLUMN flywheel.traces.trace_id IS 'Groups the steps of one run. An O
 COMMENT ON COLUMN flywheel.traces.span_id IS 'This step within the trace.';
 COMMENT ON COLUMN flywheel.traces.parent_span_id IS 'The span_id of the step that called this one.';
 COMMENT ON COLUMN flywheel.traces.session_id IS 'Groups the traces of one conversation.';
-COMMENT ON COLUMN flywheel.traces.pipeline IS 'The application or pipeline. Validators can be limited to one.';
+COMMENT ON COLUMN flywheel.traces.pipeline IS 'The application or pipeline. Validators can be limited to one. Metrics and coverage tell the first 150 characters apart, as of node and variant.';
 COMMENT ON COLUMN flywheel.traces.node IS 'Name of the step in the pipeline''s graph. Validators can be limited to one.';
 COMMENT ON COLUMN flywheel.traces.node_type IS 'classifier, writer, codegen, retriever, tool, agent or other.';
 COMMENT ON COLUMN flywheel.traces.input IS 'What the step was given. JSON goes in as JSON text.';

@@ -6,15 +6,15 @@ AS $$
 DECLARE
     oids oid[];
     args text;
-    bare text := split_part(function, '(', 1);
+    bare text := substring(function FROM '^(?:[^"(]|"[^"]*")*'); -- a quoted name may hold a parenthesis
 BEGIN
     -- The name may be qualified or not, with its arguments or without: parse_ident follows SQL's quoting.
-    SELECT array_agg(p.oid), string_agg(format('%s returns %s', p.oid::regprocedure, p.prorettype::regtype), '; ')
+    SELECT pg_catalog.array_agg(p.oid), pg_catalog.string_agg(pg_catalog.format('%s returns %s', p.oid::regprocedure, p.prorettype::regtype), '; ')
     INTO oids, args
     FROM pg_proc p JOIN pg_namespace s ON s.oid = p.pronamespace
-    WHERE CASE cardinality(parse_ident(bare))
-        WHEN 1 THEN p.proname = (parse_ident(bare))[1] AND pg_function_is_visible(p.oid)
-        ELSE s.nspname = (parse_ident(bare))[1] AND p.proname = (parse_ident(bare))[2]
+    WHERE CASE pg_catalog.cardinality(pg_catalog.parse_ident(bare))
+        WHEN 1 THEN p.proname = (pg_catalog.parse_ident(bare))[1] AND pg_catalog.pg_function_is_visible(p.oid)
+        ELSE s.nspname = (pg_catalog.parse_ident(bare))[1] AND p.proname = (pg_catalog.parse_ident(bare))[2]
     END;
     IF oids IS NULL THEN
         RAISE EXCEPTION 'function % does not exist', function
@@ -22,7 +22,7 @@ BEGIN
                   HINT = 'Give schema.name of a function f(step flywheel.traces, config jsonb), or ''py:<name>'' for one of flywheel.python_validators.';
     END IF;
 
-    SELECT array_agg(p.oid) INTO oids
+    SELECT pg_catalog.array_agg(p.oid) INTO oids
     FROM pg_proc p
     WHERE p.oid = ANY (oids) AND p.prokind = 'f' AND NOT p.proretset
       AND p.pronargs = 2 AND p.proargtypes[0] = 'flywheel.traces'::regtype AND p.proargtypes[1] = 'jsonb'::regtype
@@ -56,7 +56,7 @@ DECLARE
     w flywheel.validator_versions;
     p flywheel.python_validators;
 BEGIN
-    IF jsonb_typeof(config) IS DISTINCT FROM 'object' THEN
+    IF pg_catalog.jsonb_typeof(config) IS DISTINCT FROM 'object' THEN
         RAISE EXCEPTION 'config of a validator is a JSON object, not %', coalesce(config::text, 'NULL')
             USING ERRCODE = 'invalid_parameter_value', HINT = 'Such as config => ''{"limit": 500}''.';
     END IF;
@@ -66,11 +66,11 @@ BEGIN
     w.node := node;
     w.node_type := node_type;
     IF function LIKE 'py:%' THEN
-        SELECT * INTO p FROM flywheel.python_validators v WHERE v.name = substr(function, 4);
+        SELECT * INTO p FROM flywheel.python_validators v WHERE v.name = pg_catalog.substr(function, 4);
         IF p.name IS NULL THEN
-            RAISE EXCEPTION 'there is no Python validator "%"', substr(function, 4)
+            RAISE EXCEPTION 'there is no Python validator "%"', pg_catalog.substr(function, 4)
                 USING ERRCODE = 'undefined_function',
-                      HINT = format('Known: %s.', (SELECT string_agg(v.name, ', ' ORDER BY v.name) FROM flywheel.python_validators v));
+                      HINT = pg_catalog.format('Known: %s.', (SELECT pg_catalog.string_agg(v.name, ', ' ORDER BY v.name) FROM flywheel.python_validators v));
         END IF;
         PERFORM flywheel.check_python_config(p.name, config);
         IF flywheel.has_python() THEN
@@ -82,7 +82,7 @@ BEGIN
     ELSE
         w.runs_in := 'sql';
         -- Stored with its schema, whatever the caller's search_path.
-        w.function := (SELECT format('%I.%I(flywheel.traces,jsonb)', s.nspname, f.proname)
+        w.function := (SELECT pg_catalog.format('%I.%I(flywheel.traces,jsonb)', s.nspname, f.proname)
                        FROM pg_proc f JOIN pg_namespace s ON s.oid = f.pronamespace
                        WHERE f.oid = flywheel.resolve_function(function));
     END IF;
@@ -96,7 +96,7 @@ COMMENT ON FUNCTION flywheel.add_validator(text, text, jsonb, text, text, text, 
 
 CREATE FUNCTION flywheel.has_python() RETURNS boolean
     LANGUAGE sql STABLE
-    RETURN to_regprocedure('flywheel.py_validate(text, text, text[], double precision, double precision)') IS NOT NULL;
+    RETURN to_regprocedure('flywheel.py_validate(text, text, text[])') IS NOT NULL;
 
 COMMENT ON FUNCTION flywheel.has_python() IS
 'Whether Python validators run in this database (extension pg_flywheel_python) or in the worker.';

@@ -1,7 +1,7 @@
 -- A function that is replaced in place is a new validator version, although nobody called add_validator.
 
 CREATE FUNCTION flywheel.fingerprint_of(runs_in text, function text) RETURNS text
-    LANGUAGE sql STABLE
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp -- or pg_get_function_sqlbody names schemas for some callers only
 AS $$
     SELECT CASE runs_in
         WHEN 'sql' THEN
@@ -47,14 +47,15 @@ DECLARE
     old flywheel.validator_versions := (SELECT w FROM flywheel.validator_versions w WHERE w.id = old_id);
     new flywheel.validator_versions;
 BEGIN
-    IF flywheel.fingerprint_of(old.runs_in, old.function) IS NOT DISTINCT FROM old.fingerprint THEN
+    IF flywheel.fingerprint_of(old.runs_in, old.function) IS NOT DISTINCT FROM old.fingerprint AND old.suspended IS NULL THEN
         RETURN false;
     END IF;
     PERFORM flywheel.lock_registry();
     PERFORM flywheel.follow_replaced_functions();
     SELECT w.* INTO new FROM flywheel.validator_versions w
-    WHERE w.validator = old.validator AND w.id > old.id AND w.function = old.function
+    WHERE w.validator = old.validator AND w.id > old.id AND w.suspended IS NULL
       AND w.fingerprint = flywheel.fingerprint_of(w.runs_in, w.function)
+      AND (w.function = old.function OR old.suspended IS NOT NULL)
     ORDER BY w.id DESC LIMIT 1;
     IF new.id IS NULL THEN
         RETURN false; -- the function is gone for good: its steps get the error that says so
@@ -70,4 +71,4 @@ END
 $$;
 
 COMMENT ON FUNCTION flywheel.hand_over(int, bigint, bigint) IS
-'Internal: steps that waited for a version whose function was replaced meanwhile go to the new version, since nobody can run the old one any more. False when there is nothing to hand over.';
+'Internal: steps that waited for a version whose function was replaced meanwhile, or that switched itself off, go to the newest version that can run. False when there is nothing to hand over.';

@@ -52,10 +52,13 @@ BEGIN
     END IF;
     PERFORM flywheel.lock_registry();
     d := flywheel.known_validator(name);
+    IF set_validator.enabled THEN
+        PERFORM flywheel.resume(d.name);
+    END IF;
     PERFORM flywheel.change_activation(
         d.name, coalesce(set_validator.enabled, d.enabled), coalesce(set_validator.sample_rate, d.sample_rate), d.mode);
 END
 $$;
 
 COMMENT ON FUNCTION flywheel.set_validator(text, boolean, double precision) IS
-'Switches a validator on or off, or changes its sample rate, from the next step on; NULL leaves a setting as it is. Steps inserted while it is off are not eligible ("paused" in flywheel.coverage); flywheel.backfill() catches up on them.';
+'Switches a validator on or off, or changes its sample rate, from the next step on; NULL leaves a setting as it is. Steps inserted while it is off are not eligible ("paused" in flywheel.coverage); flywheel.backfill() catches up on them. enabled => true also brings back a validator that switched itself off (see flywheel.coverage.suspended), with all steps that waited.';

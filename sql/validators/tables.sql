@@ -12,12 +12,14 @@ COMMENT ON TYPE flywheel.verdict IS
 
 CREATE TABLE flywheel.providers (
     name                text PRIMARY KEY CHECK (name ~ '^[a-z][a-z0-9_]{0,29}$'),
-    base_url            text NOT NULL CHECK (base_url ~ '^https?://'),
-    api_key_env         text,
+    base_url            text NOT NULL CHECK (base_url ~ '^https?://[^@?#]+$'), -- no password, no key
+    api_key_env         text CHECK (api_key_env ~ '^[A-Za-z_][A-Za-z0-9_]*$'),
     max_in_flight       int NOT NULL CHECK (max_in_flight > 0),
     requests_per_minute int CHECK (requests_per_minute > 0),
     timeout_seconds     double precision NOT NULL CHECK (timeout_seconds > 0),
-    created_at          timestamptz NOT NULL DEFAULT now()
+    created_at          timestamptz NOT NULL DEFAULT now(),
+    daily_usd           numeric CHECK (daily_usd >= 0),
+    daily_calls         bigint CHECK (daily_calls >= 0)
 );
 
 COMMENT ON TABLE flywheel.providers IS
@@ -29,22 +31,32 @@ COMMENT ON COLUMN flywheel.providers.max_in_flight IS 'Calls under way at once, 
 COMMENT ON COLUMN flywheel.providers.requests_per_minute IS 'Calls a minute over all workers; NULL for no limit.';
 COMMENT ON COLUMN flywheel.providers.timeout_seconds IS 'A call that takes longer is given up.';
 COMMENT ON COLUMN flywheel.providers.created_at IS 'When it was first set.';
+COMMENT ON COLUMN flywheel.providers.daily_usd IS 'US dollars a day (UTC) over all its judges; NULL for no limit. What is over it is deferred to the next day.';
+COMMENT ON COLUMN flywheel.providers.daily_calls IS 'Calls a day (UTC) over all its judges; NULL for no limit.';
 
 CREATE TABLE flywheel.provider_state (
     provider      text PRIMARY KEY REFERENCES flywheel.providers ON DELETE CASCADE,
     paused_until  timestamptz,
     paused_reason text,
     failures      int NOT NULL DEFAULT 0,
+    strikes       int NOT NULL DEFAULT 0,
+    probe         bigint,
+    credits       int,
+    answered_at   timestamptz,
     tokens        double precision,
     refilled_at   timestamptz
 );
 
 COMMENT ON TABLE flywheel.provider_state IS
-'How each provider is doing: paused after failures that are not a step''s fault, and its rate limit''s token bucket. Written by workers.';
+'How each provider is doing: its breaker, which opens after failures that are not a step''s fault, and its rate limit''s token bucket. Written by workers. To have a paused one tried at once: UPDATE flywheel.provider_state SET paused_until = NULL.';
 COMMENT ON COLUMN flywheel.provider_state.provider IS 'flywheel.providers.name.';
 COMMENT ON COLUMN flywheel.provider_state.paused_until IS 'No call before this time: its judgements are deferred until then.';
 COMMENT ON COLUMN flywheel.provider_state.paused_reason IS 'The failure that paused it.';
-COMMENT ON COLUMN flywheel.provider_state.failures IS 'Failures in a row; each doubles the pause.';
+COMMENT ON COLUMN flywheel.provider_state.failures IS 'Pauses in a row; each doubles the next one. 0: the breaker is closed.';
+COMMENT ON COLUMN flywheel.provider_state.strikes IS 'Calls in a row that failed through no fault of their step.';
+COMMENT ON COLUMN flywheel.provider_state.probe IS 'After a pause, the one message that tries whether the provider is back.';
+COMMENT ON COLUMN flywheel.provider_state.credits IS 'While calls ramp up after a pause: how many may begin now. Every answer adds two. NULL: not counted.';
+COMMENT ON COLUMN flywheel.provider_state.answered_at IS 'When it last answered a call.';
 COMMENT ON COLUMN flywheel.provider_state.tokens IS 'Calls that the rate limit allows right now.';
 COMMENT ON COLUMN flywheel.provider_state.refilled_at IS 'When tokens was last brought up to date.';
 
@@ -86,7 +98,9 @@ CREATE TABLE flywheel.validators (
     enabled     boolean NOT NULL DEFAULT true,
     sample_rate double precision NOT NULL DEFAULT 1 CHECK (sample_rate BETWEEN 0 AND 1),
     version_id  int, -- no foreign key: two that point at each other cannot be restored from a dump
-    created_at  timestamptz NOT NULL DEFAULT now()
+    created_at  timestamptz NOT NULL DEFAULT now(),
+    daily_usd   numeric CHECK (daily_usd >= 0),
+    daily_calls bigint CHECK (daily_calls >= 0)
 );
 
 COMMENT ON TABLE flywheel.validators IS
@@ -98,6 +112,8 @@ COMMENT ON COLUMN flywheel.validators.enabled IS 'A disabled validator takes no 
 COMMENT ON COLUMN flywheel.validators.sample_rate IS 'Share of the traces that are validated, 0..1, decided by flywheel.sample_point().';
 COMMENT ON COLUMN flywheel.validators.version_id IS 'The current version.';
 COMMENT ON COLUMN flywheel.validators.created_at IS 'When it was first added.';
+COMMENT ON COLUMN flywheel.validators.daily_usd IS 'Judges: US dollars a day (UTC); NULL for no limit. Write with flywheel.set_budget().';
+COMMENT ON COLUMN flywheel.validators.daily_calls IS 'Judges: calls a day (UTC); NULL for no limit.';
 
 CREATE TABLE flywheel.validator_versions (
     id          int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -114,6 +130,8 @@ CREATE TABLE flywheel.validator_versions (
     model       text,
     rubric      text,
     fingerprint text NOT NULL,
+    stuck       int NOT NULL DEFAULT 0,
+    suspended   text,
     created_at  timestamptz NOT NULL DEFAULT now(),
     created_by  text NOT NULL DEFAULT session_user,
     UNIQUE (validator, version)
@@ -135,6 +153,8 @@ COMMENT ON COLUMN flywheel.validator_versions.provider IS 'Judges: who is asked.
 COMMENT ON COLUMN flywheel.validator_versions.model IS 'Judges: the model.';
 COMMENT ON COLUMN flywheel.validator_versions.rubric IS 'Judges: what the output is held against.';
 COMMENT ON COLUMN flywheel.validator_versions.fingerprint IS 'Hash of the function''s source. When the source changes, the next drain makes a new version.';
+COMMENT ON COLUMN flywheel.validator_versions.stuck IS 'Steps in a row that timed out or killed their process; from 10 on the version is suspended.';
+COMMENT ON COLUMN flywheel.validator_versions.suspended IS 'Why it switched itself off; NULL: it did not. Its steps are deferred. flywheel.set_validator(name, enabled => true) brings it back, and so does a new version.';
 COMMENT ON COLUMN flywheel.validator_versions.created_at IS 'When the version was made.';
 COMMENT ON COLUMN flywheel.validator_versions.created_by IS 'Who made it.';
 

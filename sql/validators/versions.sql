@@ -38,6 +38,9 @@ BEGIN
 
     UPDATE flywheel.validators SET version_id = new_id WHERE name = w.validator;
     PERFORM flywheel.move_live(w.validator);
+    -- What waits for a version that switched itself off goes to this one: see hand_over.
+    PERFORM flywheel.enqueue_waiting(o.id) FROM flywheel.validator_versions o
+    WHERE o.validator = w.validator AND o.suspended IS NOT NULL;
     RETURN new_id;
 END
 $$;

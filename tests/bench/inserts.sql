@@ -1,10 +1,19 @@
--- The price of an INSERT, in the server: the same statements into flywheel.traces and into the bare table.
+-- The price of an INSERT, in the server: the same statements into flywheel.traces, into the bare table, and into one that
+-- is partitioned as traces are and has no triggers.
+
+CREATE TABLE bench.partitioned (LIKE flywheel.traces INCLUDING ALL) PARTITION BY RANGE (id);
 
 DO $do$
 DECLARE
     target text;
+    p      record;
 BEGIN
-    FOREACH target IN ARRAY '{flywheel.traces,bench.bare}'::text[] LOOP
+    FOR p IN SELECT n, lo, hi FROM flywheel.partitions LOOP
+        EXECUTE format('CREATE TABLE bench.partitioned_p%s PARTITION OF bench.partitioned FOR VALUES FROM (%s) TO (%s)', p.n, p.lo, p.hi + 1);
+    END LOOP;
+    CREATE TABLE bench.partitioned_default PARTITION OF bench.partitioned DEFAULT;
+
+    FOREACH target IN ARRAY '{flywheel.traces,bench.bare,bench.partitioned}'::text[] LOOP
         EXECUTE format($create$
             CREATE FUNCTION bench.insert_into_%2$s(statements int, rows int) RETURNS double precision -- µs a statement
                 LANGUAGE plpgsql
@@ -30,16 +39,27 @@ END
 $do$;
 
 -- Median of the differences between neighbouring blocks of statements, µs a statement.
-CREATE FUNCTION bench.insert_overhead(blocks int, statements int, rows int) RETURNS double precision
-    LANGUAGE sql
-BEGIN ATOMIC
-    SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY
-        CASE b % 2
-            WHEN 0 THEN bench.insert_into_traces(statements, rows) - bench.insert_into_bare(statements, rows)
-            ELSE -bench.insert_into_bare(statements, rows) + bench.insert_into_traces(statements, rows)
-        END)
-    FROM generate_series(1, blocks) AS b;
-END;
+CREATE FUNCTION bench.insert_overhead(target text, blocks int, statements int, rows int) RETURNS double precision
+    LANGUAGE plpgsql
+AS $$
+DECLARE
+    ours        double precision;
+    bare        double precision;
+    differences double precision[];
+BEGIN
+    FOR b IN 1..blocks LOOP
+        IF b % 2 = 0 THEN
+            bare := bench.insert_into_bare(statements, rows);
+        END IF;
+        EXECUTE format('SELECT bench.insert_into_%s($1, $2)', target) INTO ours USING statements, rows;
+        IF b % 2 = 1 THEN
+            bare := bench.insert_into_bare(statements, rows);
+        END IF;
+        differences := differences || ours - bare;
+    END LOOP;
+    RETURN (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY d) FROM unnest(differences) AS d);
+END
+$$;
 
 CREATE PROCEDURE bench.forget()
     LANGUAGE sql

@@ -19,7 +19,7 @@ from pg_flywheel.cluster import Cluster, find_server
 from rich.console import Console
 from rich.table import Table
 
-ROWS = ["inserts", "drain", "freshness", "snapshot", "metrics", "judges"]
+ROWS = ["inserts", "drain", "freshness", "snapshot", "metrics", "retention", "judges"]
 SETTINGS = {
     "shared_buffers": "1GB",
     "max_wal_size": "16GB",  # no checkpoint in the middle of one side of a comparison

@@ -113,3 +113,14 @@ def test_a_remote_reference_is_never_fetched():
 
 def test_a_schema_that_refers_to_itself_without_end_is_an_error(verdict):
     assert verdict("json_schema", {"schema": {"$ref": "#"}}, "1").status == "error"
+
+
+@pytest.mark.parametrize(
+    ("schema", "value"),
+    [
+        ({"pattern": "x+y"}, "x" * 3_000_000),
+        ({"patternProperties": {"(a|aa)+$": False}}, {"a" * 60 + "!": 1}),
+    ],
+)
+def test_a_pattern_that_takes_too_long_is_a_timeout(verdict, schema, value):
+    assert verdict("json_schema", {"schema": schema}, json.dumps(value)).status == "timeout"

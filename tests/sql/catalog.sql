@@ -1,6 +1,8 @@
 -- Everything in schema flywheel as (kind, name, definition, comment, rights): what two installations are compared by.
+-- But for the partitions that were made since.
 WITH ours AS (
-    SELECT c.*, c.oid::regclass::text AS name FROM pg_class c WHERE c.relnamespace = 'flywheel'::regnamespace
+    SELECT c.*, c.oid::regclass::text AS name FROM pg_class c
+    WHERE c.relnamespace = 'flywheel'::regnamespace AND c.relname !~ '^(traces|verdicts)_p-?[0-9]'
 )
 SELECT 'schema', n.nspname::text, '', obj_description(n.oid, 'pg_namespace'), n.nspacl::text
 FROM pg_namespace n WHERE n.nspname IN ('flywheel', 'pgmq')
@@ -30,13 +32,18 @@ SELECT 'trigger', c.name || '.' || t.tgname, pg_get_triggerdef(t.oid) || ' ' || 
 FROM pg_trigger t JOIN ours c ON c.oid = t.tgrelid WHERE NOT t.tgisinternal
 
 UNION ALL
+SELECT 'policy', c.name || '.' || p.polname, concat_ws(' ', p.polcmd::text, p.polpermissive, p.polroles::text, pg_get_expr(p.polqual, p.polrelid), pg_get_expr(p.polwithcheck, p.polrelid)),
+       obj_description(p.oid, 'pg_policy'), ''
+FROM pg_policy p JOIN ours c ON c.oid = p.polrelid
+
+UNION ALL
 -- The definition has the source, volatility, parallel safety, security, settings, cost and rows.
 SELECT 'function', p.oid::regprocedure::text, pg_get_functiondef(p.oid), obj_description(p.oid, 'pg_proc'), p.proacl::text
 FROM pg_proc p WHERE p.pronamespace = 'flywheel'::regnamespace
 
 UNION ALL
 SELECT 'type', t.oid::regtype::text, t.typtype::text, obj_description(t.oid, 'pg_type'), t.typacl::text
-FROM pg_type t WHERE t.typnamespace = 'flywheel'::regnamespace
+FROM pg_type t WHERE t.typnamespace = 'flywheel'::regnamespace AND t.typname !~ '^_?(traces|verdicts)_p-?[0-9]'
 
 UNION ALL
 SELECT 'row of python_validators', p.name, p::text, '', '' FROM flywheel.python_validators p

@@ -3,7 +3,7 @@
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import psycopg
 import pytest
@@ -204,3 +204,27 @@ def another() -> Iterator[Callable[..., Flywheel]]:
     yield connect
     for conn in opened:
         conn.close()
+
+
+@pytest.fixture
+def member_of(db: psycopg.Connection, dsn: str) -> Iterator[Callable[..., psycopg.Connection]]:
+    """Connects as a new login role, member of `flywheel_<role>` for each role and of the teams, which it creates."""
+    created: dict[str, psycopg.Connection | None] = {}
+
+    def connect(*roles: str, teams: Sequence[str] = ()) -> psycopg.Connection:
+        login = f"{db.info.dbname}_{len(created)}"
+        for role in (login, *teams):
+            if role not in created:
+                db.execute(f"CREATE ROLE {role} {'LOGIN' if role == login else ''}")
+                created[role] = None
+        for role in (*(f"flywheel_{role}" for role in roles), *teams):
+            db.execute(f"GRANT {role} TO {login}")
+        created[login] = conn = psycopg.connect(dsn, user=login, autocommit=True)
+        return conn
+
+    yield connect
+    for role, conn in created.items():
+        if conn:
+            conn.close()
+        db.execute(f"DROP OWNED BY {role} CASCADE")
+        db.execute(f"DROP ROLE {role}")

@@ -95,3 +95,15 @@ def test_why_explains_a_refusal_by_the_filter_of_its_time(fw):
     answer, reason = fw.why(step, "v")
     assert answer == "not_eligible"
     assert "limited to pipeline a; the step is pipeline b" in reason
+
+
+def test_the_same_function_is_the_same_version_whoever_looks_at_it(fw):
+    """The body of RETURN is printed with the schemas that the reader's search_path does not have."""
+    fw.execute("CREATE TABLE limits AS SELECT 5 AS most")
+    fw.execute("CREATE FUNCTION short(step flywheel.traces, config jsonb) RETURNS boolean LANGUAGE sql "
+               "RETURN length(step.output) <= (SELECT most FROM limits)")  # fmt: skip
+    fw.one("SELECT flywheel.add_validator('short', 'short')")
+    [step] = fw.insert("x")
+    fw.drain()
+    assert fw.verdicts("short") == {step: [1, "ok", True]}
+    assert fw.rows("SELECT version FROM flywheel.validator_versions") == [(1,)]

@@ -15,7 +15,9 @@ def test_an_object_of_any_kind_would_be_missed(full_db):
     full_db.execute("CREATE VIEW flywheel.v AS SELECT x FROM flywheel.t")
     full_db.execute("CREATE TYPE flywheel.c AS (x int)")
     full_db.execute("CREATE FUNCTION flywheel.f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'")
+    full_db.execute("CREATE POLICY p ON flywheel.t USING (true)")
     full_db.execute("CREATE TRIGGER g AFTER INSERT ON flywheel.t EXECUTE FUNCTION flywheel.f()")
     assert sorted(name for name, in full_db.execute(UNCOMMENTED)) == [
         "column flywheel.t.id", "column flywheel.t.x", "column flywheel.v.x", "index flywheel.i",
-        "routine flywheel.f()", "table flywheel.t", "trigger g on flywheel.t", "type flywheel.c", "view flywheel.v"]
+        "policy p on flywheel.t", "routine flywheel.f()", "table flywheel.t", "trigger g on flywheel.t",
+        "type flywheel.c", "view flywheel.v"]

@@ -26,5 +26,5 @@ def test_installing_into_several_databases_at_once(tmp_path):
         assert all(pool.map(install_into, range(AT_ONCE)))
         with psycopg.connect(cluster.dsn("db0"), autocommit=True) as conn:
             assert conn.execute(ROLES).fetchall() == [
-                (f"flywheel_{role}", False, False) for role in ("admin", "reader", "worker", "writer")]
+                (f"flywheel_{role}", False, False) for role in ("admin", "reader", "reviewer", "worker", "writer")]
     cluster.remove()

@@ -18,6 +18,10 @@ SELECT format('trigger %I on %s', t.tgname, t.tgrelid::regclass)
 FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
 WHERE c.relnamespace = 'flywheel'::regnamespace AND NOT t.tgisinternal AND obj_description(t.oid, 'pg_trigger') IS NULL
 UNION ALL
+SELECT format('policy %I on %s', p.polname, p.polrelid::regclass)
+FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid
+WHERE c.relnamespace = 'flywheel'::regnamespace AND obj_description(p.oid, 'pg_policy') IS NULL
+UNION ALL
 SELECT 'type ' || t.oid::regtype
 FROM pg_type t WHERE t.typnamespace = 'flywheel'::regnamespace AND t.typtype IN ('e', 'd', 'r') AND obj_description(t.oid, 'pg_type') IS NULL
 UNION ALL

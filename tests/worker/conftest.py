@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,51 @@ INSERT INTO flywheel.traces (input, output)
 SELECT format('%%s %%s', %(text)s::text, g), format('answer to %%s %%s', %(text)s::text, g)
 FROM generate_series(1, %(n)s) g RETURNING id
 """
+
+
+HOSTILE = Path(__file__).parent / "hostile"
+
+
+@dataclass
+class HostileStep:
+    """A case of hostile/steps.jsonl: content that tries something."""
+
+    id: str
+    tries: str
+    input: str | None = None
+    output: str | None = None
+    expected: str | None = None
+    context: str | None = None  # JSON
+    critique: str | None = None
+
+
+def hostile_steps_of_the_corpus() -> list[HostileStep]:
+    return [HostileStep(**case) for case in read_corpus("steps")]
+
+
+def read_corpus(name: str) -> list[dict]:
+    """Lists are texts in pieces, each [text, times]: some are long."""
+    lines = HOSTILE.joinpath(f"{name}.jsonl").read_text().splitlines()
+    return [
+        {key: "".join(a * n for a, n in value) if isinstance(value, list) else value for key, value in case.items()}
+        for case in map(json.loads, lines)
+    ]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "hostile_step" in metafunc.fixturenames:
+        metafunc.parametrize("hostile_step", hostile_steps_of_the_corpus(), ids=lambda case: case.id)
+
+
+@pytest.fixture
+def hostile_steps() -> list[HostileStep]:
+    return hostile_steps_of_the_corpus()
+
+
+@pytest.fixture
+def hostile_replies() -> list[dict]:
+    """{"id", "tries", "reply", "verdict"}: what a model sends that was taken in, and the row that is to come of it."""
+    return read_corpus("replies")
 
 
 class Flow:
@@ -70,6 +116,19 @@ class Flow:
         """As if the time of every lease were over."""
         self.db.execute(f"SELECT pgmq.set_vt(%s, msg_id, 0) FROM pgmq.q_{queue}", (queue,))
 
+    def hurry(self) -> None:
+        """What waits for a time waits no more: pauses, and steps that are tried again later."""
+        at_once = "now() - interval '1 hour'"
+        self.db.execute(f"UPDATE flywheel.provider_state SET paused_until = {at_once} WHERE probe IS NULL")
+        self.db.execute(f"UPDATE flywheel.judge_state SET paused_until = {at_once} WHERE NOT probing")
+        if self.value("SELECT to_regclass('pgmq.q_flywheel_judge_default') IS NULL"):
+            return
+        self.db.execute(
+            f"WITH due AS (UPDATE flywheel.deferrals SET until = {at_once} WHERE until > now() RETURNING step_id) "
+            "UPDATE pgmq.q_flywheel_judge_default q SET vt = now() FROM due "
+            "WHERE (q.message ->> 'step')::bigint = due.step_id"
+        )
+
     def leased(self, queue: str = "flywheel_judge_default") -> int:
         if self.value("SELECT to_regclass(%s)::text", f"pgmq.q_{queue}") is None:
             return 0
@@ -93,6 +152,7 @@ class Provider(StandIn):
         super().__init__(port=port)
         self.arrived = self.in_flight = self.peak = 0
         self.arrivals: list[float] = []
+        self.bodies: list[bytes] = []  # as they came
         self._loop = asyncio.new_event_loop()
         self._open = asyncio.Event()
         self._open.set()
@@ -115,6 +175,7 @@ class Provider(StandIn):
         self.peak = max(self.peak, self.in_flight)
         try:
             await self._open.wait()
+            self.bodies.append(body)
             return await super()._complete(body)
         finally:
             self.in_flight -= 1

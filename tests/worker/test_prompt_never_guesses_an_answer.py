@@ -86,6 +86,11 @@ def test_a_quoted_answer_never_wins_over_the_real_one(text):
         read_answer(text)
 
 
+def test_a_reply_without_end_is_refused_before_it_is_read():
+    with pytest.raises(Unreadable, match="at most 100,000 characters, found 1,500,000"):
+        read_answer('{"passed":true}' * 100_000)
+
+
 def test_an_answer_quoted_properly_in_the_reason_is_only_text():
     reason = f"The output contains {PASS}, an injection."
     text = json.dumps({"reason": reason, "passed": False, "score": 0})

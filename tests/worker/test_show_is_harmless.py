@@ -13,7 +13,7 @@ NASTY = (
     "[bold red]loud[/] [link=http://x]y[/link] \x9b2J\r\n\tend\x00\u2028"
 )
 COUNTS = dict.fromkeys(("steps", "verdicts", "pending", "deferred", "dead_letters", "not_eligible"), 1)
-WHY = dict.fromkeys(("filtered", "sampled_out", "not_requested", "before", "paused"), 0)
+WHY = dict.fromkeys(("filtered", "sampled_out", "not_requested", "before", "paused"), 0) | {"suspended": None}
 METRIC = {"n": 5, "pass_rate": 0.8, "pass_rate_lo": 0.3, "pass_rate_hi": 0.9, "errors": 0, "timeouts": 0}
 STEP = {"id": 1, "span_id": "s", "parent_span_id": None, "status": NASTY}
 VERDICTS = [{"validator": NASTY, "passed": passed, "status": "ok", "reason": NASTY} for passed in (True, False, None)]

@@ -13,6 +13,25 @@ def test_the_rate_limit_holds_over_two_workers(flow, provider, start_worker, wai
     assert len(provider.arrivals) <= (took + 1) * per_second * 1.1
 
 
+def test_a_daily_budget_holds_over_two_workers(flow, provider, start_worker, wait_for):
+    flow.add_judge(provider.base_url, max_in_flight=256, daily_calls=25)
+    flow.value("SELECT flywheel.add_judge('other', 'Passes if polite.', 'model-2')")
+    flow.value("SELECT flywheel.set_budget('other', daily_calls => 10)")
+    flow.insert(100)
+    workers = [start_worker(flow.dsn), start_worker(flow.dsn)]
+    wait_for(lambda: flow.coverage() == {"verdicts": 25, "deferred": 175})
+    assert provider.n_calls == 25
+    held = "SELECT count(*) FROM flywheel.holds WHERE reason LIKE 'the daily budget of provider default%%'"
+    assert flow.value(held) == 2
+
+    flow.set_provider(provider.base_url, max_in_flight=256)
+    wait_for(lambda: flow.coverage() == {"verdicts": 110, "deferred": 90})
+    assert provider.n_calls == 110
+    flow.value("SELECT flywheel.set_budget('other')")
+    wait_for(lambda: flow.coverage() == {"verdicts": 200})
+    assert [worker.stop() for worker in workers] == [0, 0]
+
+
 def test_no_more_calls_at_once_than_allowed(flow, provider, start_worker, wait_for):
     flow.add_judge(provider.base_url, max_in_flight=5)
     flow.insert(100)

@@ -19,7 +19,7 @@ def test_the_provider_gets_the_rendered_prompt_and_the_verdict_what_it_cost(ever
     run_once(flow.dsn)
 
     judge = Judge("Passes if polite.", "model-2", 0.5)
-    messages = render(judge, Step("Hi", "Hi there", "Hi", ["doc"]))
+    messages = render(judge, Step("Hi", "Hi there", "Hi", '["doc"]'))
     (call,) = provider.calls
     assert (call["messages"], call["model"], call["temperature"]) == (messages, "model-2", 0.5)
     verdict = flow.db.execute(

@@ -49,7 +49,7 @@ def run(dsn: str, out: Console, data: Path | None, provider: str | None, model: 
         _register(conn, data, provider, model)
         first = _load(conn, out, data, traces)
         asyncio.run(_work(conn, dsn))
-        conn.execute("REFRESH MATERIALIZED VIEW flywheel.failure_reasons")
+        conn.execute("REFRESH MATERIALIZED VIEW flywheel.failure_reason_counts")
         _show(conn, out, {"pipeline": None if data else traffic.PIPELINE, "first": first})
 
 

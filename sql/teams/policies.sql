@@ -1,0 +1,24 @@
+-- What a team sees. Each function is in a subquery of its own, which is evaluated once per statement, not per row.
+-- A table that says something about steps needs a policy here; the trigger on team_pipelines switches it on.
+
+DO $$
+DECLARE
+    t text;
+BEGIN
+    FOREACH t IN ARRAY ARRAY['traces', 'verdicts', 'metric_rollup', 'coverage_ledger'] LOOP
+        EXECUTE format('CREATE POLICY team ON flywheel.%I
+            USING ((SELECT flywheel.reads_every_pipeline()) OR pipeline = ANY ((SELECT flywheel.my_pipelines())::text[]))', t);
+        EXECUTE format('COMMENT ON POLICY team ON flywheel.%I IS %L', t, 'Rows of the pipelines of one''s teams: see flywheel.team_pipelines.');
+    END LOOP;
+    FOREACH t IN ARRAY ARRAY['dead_letters', 'deferrals'] LOOP
+        EXECUTE format('CREATE POLICY team ON flywheel.%I
+            USING ((SELECT flywheel.reads_every_pipeline()) OR EXISTS (SELECT FROM flywheel.traces t WHERE t.id = step_id))', t);
+        EXECUTE format('COMMENT ON POLICY team ON flywheel.%I IS %L', t, 'Those of steps that one sees.');
+    END LOOP;
+END
+$$;
+
+CREATE POLICY team ON flywheel.team_pipelines
+    USING ((SELECT flywheel.reads_every_pipeline()) OR pg_has_role(to_regrole(quote_ident(team)), 'USAGE'));
+
+COMMENT ON POLICY team ON flywheel.team_pipelines IS 'One''s own teams.';
