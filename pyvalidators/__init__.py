@@ -4,7 +4,7 @@ The same code runs in Postgres (plpython3u), in the worker's subprocesses, and i
 package registers every validator in VALIDATORS and loads no heavy dependency.
 """
 
-from . import code, expected, structured, text
+from . import code, context, expected, markdown, sql, structured, text
 from .config import ConfigError
 from .registry import VALIDATORS, UnknownValidator, Validator, catalog, get, validator
 from .verdict import Verdict
@@ -17,8 +17,11 @@ __all__ = [
     "Verdict",
     "catalog",
     "code",
+    "context",
     "expected",
     "get",
+    "markdown",
+    "sql",
     "structured",
     "text",
     "validator",
