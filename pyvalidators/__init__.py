@@ -4,7 +4,7 @@ The same code runs in Postgres (plpython3u), in the worker's subprocesses, and i
 package registers every validator in VALIDATORS and loads no heavy dependency.
 """
 
-from . import code, context, expected, markdown, sql, structured, text
+from . import budgets, code, context, expected, labels, markdown, sql, structured, text, tools
 from .config import ConfigError
 from .registry import VALIDATORS, UnknownValidator, Validator, catalog, get, validator
 from .verdict import Verdict
@@ -15,14 +15,17 @@ __all__ = [
     "UnknownValidator",
     "Validator",
     "Verdict",
+    "budgets",
     "catalog",
     "code",
     "context",
     "expected",
     "get",
+    "labels",
     "markdown",
     "sql",
     "structured",
     "text",
+    "tools",
     "validator",
 ]

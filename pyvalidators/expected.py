@@ -24,7 +24,7 @@ def equals_expected(output: str, expected: str, *, normalize: Sequence[Form] = (
     The exact match of SQuAD (Rajpurkar et al. 2016) is case + punctuation + whitespace, there also without
     articles and symbols.
     """
-    output, expected = _normalized(output, normalize), _normalized(expected, normalize)
+    output, expected = normalized(output, normalize), normalized(expected, normalize)
     if output == expected:
         return True
     if not output:
@@ -35,7 +35,7 @@ def equals_expected(output: str, expected: str, *, normalize: Sequence[Form] = (
     return Verdict(False, reason=f"differs at character {at}: {here!r}, expected {there!r}")
 
 
-def _normalized(text: str, forms: Sequence[Form]) -> str:
+def normalized(text: str, forms: Sequence[Form]) -> str:
     if "unicode" in forms:
         text = unicodedata.normalize("NFKC", text)
     if "case" in forms:
@@ -91,7 +91,7 @@ def similar_to_expected(
     threshold: 0 to 1, default 0.75 (as for promptfoo's rouge-n).
     normalize: default [], as in equals_expected, before the comparison.
     """
-    output, expected = _normalized(output, normalize), _normalized(expected, normalize)
+    output, expected = normalized(output, normalize), normalized(expected, normalize)
     if max(len(output), len(expected)) > MAX_COMPARED:
         return Verdict(None, reason=f"longer than {MAX_COMPARED:,} characters")
     score = _similarity(method)(output, expected)

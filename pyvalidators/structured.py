@@ -91,9 +91,9 @@ def json_equals_expected(
         return Verdict(False, 0.0, reason=f"not JSON: {error}")
     compared, different, differences = 0, 0, []
     for path in paths or [""]:
-        for place, ours, theirs in _leaves(path, _at(value, path), _at(wanted, path)):
+        for place, ours, theirs in _side_by_side(path, _at(value, path), _at(wanted, path)):
             compared += 1
-            if not same_scalar(ours, theirs, rel_tol, abs_tol):
+            if not _same_leaf(ours, theirs, rel_tol, abs_tol):
                 different += 1
                 if len(differences) < MAX_ERRORS:
                     sides = {"output": ours, "expected": theirs}
@@ -121,7 +121,7 @@ def _at(value: object, pointer: str) -> object:
     return value
 
 
-def _leaves(path: str, output: object, expected: object) -> Iterator[tuple[str, object, object]]:
+def _side_by_side(path: str, output: object, expected: object) -> Iterator[tuple[str, object, object]]:
     """The values to compare, side by side. A stack, because JSON nests deeper than Python calls."""
     todo = [(path, output, expected)]
     while todo:
@@ -140,8 +140,13 @@ def _escape(key: str) -> str:
     return key.replace("~", "~0").replace("/", "~1")
 
 
-def same_scalar(ours: object, theirs: object, rel_tol: float, abs_tol: float) -> bool:
-    """Two leaves: true is not 1, numbers may be a little apart."""
+def same(ours: object, theirs: object) -> bool:
+    """Equal JSON: 1 is 1.0, and not true."""
+    return all(_same_leaf(*leaves, 0, 0) for _, *leaves in _side_by_side("", ours, theirs))
+
+
+def _same_leaf(ours: object, theirs: object, rel_tol: float, abs_tol: float) -> bool:
+    """True is not 1; numbers may be a little apart."""
     if isinstance(ours, bool) or isinstance(theirs, bool) or not isinstance(ours, (int, float)):
         return type(ours) is type(theirs) and ours == theirs
     if ours == theirs or not isinstance(theirs, (int, float)):

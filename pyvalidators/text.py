@@ -215,18 +215,18 @@ SEARCH_TIMEOUT_S = 1.0
 
 
 @lru_cache(maxsize=256)
-def _compile(pattern: str, ignore_case: bool) -> regex.Pattern:
+def compile_pattern(pattern: str, ignore_case: bool) -> regex.Pattern:
     return regex.compile(pattern, regex.IGNORECASE if ignore_case else 0)
 
 
-def _check_pattern(*, pattern: str, ignore_case: bool, **_) -> None:
+def check_pattern(*, pattern: str, ignore_case: bool, **_) -> None:
     try:
-        _compile(pattern, ignore_case)
+        compile_pattern(pattern, ignore_case)
     except regex.error as error:
         raise ValueError(f"pattern {pattern!r} is not a regular expression: {error}") from None
 
 
-@validator(check=_check_pattern)
+@validator(check=check_pattern)
 def matches(
     output: str, *, pattern: str, ignore_case: bool = False, full: bool = False, negate: bool = False
 ) -> Verdict | bool:
@@ -240,7 +240,7 @@ def matches(
     negate: default false; true means that it must not match; details then say what did: {"start", "end"}, in
         characters from 0, end excluded.
     """
-    compiled = _compile(pattern, ignore_case)
+    compiled = compile_pattern(pattern, ignore_case)
     find = compiled.fullmatch if full else compiled.search
     match = find(output, timeout=SEARCH_TIMEOUT_S)
     if not negate:
