@@ -58,6 +58,16 @@ def parse_or_abstain(output: str, dialect: str) -> list | Verdict:
     return parsed
 
 
+def is_cte(table) -> bool:
+    """Does the name of a table mean a CTE that is in sight?"""
+    node, name = table.parent, table.name.lower()
+    while node is not None:
+        if any(each.alias.lower() == name for each in getattr(node, "ctes", ())):
+            return True
+        node = node.parent
+    return False
+
+
 @validator(check=check_dialect)
 def sql_parses(output: str, *, dialect: str = "postgres") -> Verdict | bool:
     """Passes when the output is one or more SQL statements that sqlglot parses; names are not looked up.
