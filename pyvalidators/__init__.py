@@ -4,7 +4,23 @@ The same code runs in Postgres (plpython3u), in the worker's subprocesses, and i
 package registers every validator in VALIDATORS and loads no heavy dependency.
 """
 
-from . import budgets, code, context, expected, labels, markdown, sql, structured, text, tools
+from . import (
+    budgets,
+    code,
+    context,
+    expected,
+    labels,
+    markdown,
+    python,
+    sql,
+    sql_equivalent,
+    sql_known_names,
+    sql_lint,
+    sql_read_only,
+    structured,
+    text,
+    tools,
+)
 from .config import ConfigError
 from .registry import VALIDATORS, UnknownValidator, Validator, catalog, get, validator
 from .verdict import Verdict
@@ -23,7 +39,12 @@ __all__ = [
     "get",
     "labels",
     "markdown",
+    "python",
     "sql",
+    "sql_equivalent",
+    "sql_known_names",
+    "sql_lint",
+    "sql_read_only",
     "structured",
     "text",
     "tools",
