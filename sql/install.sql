@@ -42,5 +42,8 @@
 \ir python/portable.sql
 \ir requests/request.sql
 \ir requests/check.sql
+\ir library/tool_calls.sql
+\ir library/no_repeated_calls.sql
+\ir library/step_budget.sql
 \ir grants.sql
 \ir dump.sql
