@@ -41,7 +41,7 @@ def sql_known_names(output: str, *, schema: dict, dialect: str = "postgres") -> 
         return Verdict(False, reason=f"there is no table {names[0]!r}{hint}", details={"unknown": names})
     errors, qualify = load_sqlglot().errors, load_sqlglot().optimizer.qualify.qualify
     for statement in statements:
-        for query in _queries(statement):
+        for query in _queries(statement, dialect):
             try:
                 qualify(query, schema=columns, dialect=dialect, quote_identifiers=False)
             except errors.SqlglotError as error:
@@ -49,10 +49,6 @@ def sql_known_names(output: str, *, schema: dict, dialect: str = "postgres") -> 
                 name = re.search(r"'([^']*)'|(\S+)$", what)
                 return Verdict(False, reason=what, details={"unknown": [name[1] or name[2]] if name else []})
     return True
-
-
-# Of every table of Postgres.
-_SYSTEM = ("tableoid", "ctid", "xmin", "xmax", "cmin", "cmax")
 
 
 @lru_cache(maxsize=64)
@@ -72,8 +68,7 @@ def sql_schema(text: str, dialect: str):
         inner = nested
         for each in path:
             inner = inner.setdefault(each, {})
-        system = _SYSTEM if dialect == "postgres" else ()
-        inner[table] = dict.fromkeys((*columns, *system), "unknown")
+        inner[table] = dict.fromkeys(columns, "unknown")
     strategy = sqlglot.Dialect.get_or_raise(dialect).normalization_strategy
     as_stored = strategy is sqlglot.dialects.dialect.NormalizationStrategy.LOWERCASE
     mapping = sqlglot.MappingSchema(nested, dialect=dialect, normalize=not as_stored)
@@ -102,14 +97,19 @@ def _is_named(source) -> bool:
     return isinstance(source.this, load_sqlglot().exp.Identifier)
 
 
-def _queries(statement) -> Iterator:
+# Of every table of Postgres, and not what * stands for.
+_SYSTEM = {"tableoid", "ctid", "xmin", "xmax", "cmin", "cmax"}
+
+
+def _queries(statement, dialect: str) -> Iterator:
     """The queries that name the columns of a statement."""
     exp = load_sqlglot().exp
-    sources = {each.alias for each in statement.find_all(exp.Table, exp.Unnest, exp.Lateral) if not _is_named(each)}
+    rows = {each.alias for each in statement.find_all(exp.Table, exp.Unnest, exp.Lateral) if not _is_named(each)}
     for column in list(statement.find_all(exp.Column)):
-        if not column.table and column.name in sources:  # SELECT t FROM unnest(...) t: the row, not a column
-            row = exp.null()
-            column.replace(exp.alias_(row, column.name) if isinstance(column.parent, exp.Select) else row)
+        # SELECT t FROM unnest(...) t is the row, not a column.
+        if (column.name in rows and not column.table) or (column.name in _SYSTEM and dialect == "postgres"):
+            known = exp.null()
+            column.replace(exp.alias_(known, column.name) if isinstance(column.parent, exp.Select) else known)
     match statement:
         case exp.Query():
             yield statement

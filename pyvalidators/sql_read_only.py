@@ -86,9 +86,9 @@ _EFFECT = re.compile(
     r"nextval|setval|currval|lastval|set_config|setseed|lo_\w+|loread|lowrite|pg_sleep\w*|pg_(?:try_)?advisory_\w+|pg_notify|"
     r"pg_read_\w+|pg_ls_\w+|pg_stat_file|pg_file_\w+|pg_logdir_ls|pg_current_logfile|pg_hba_file_rules|"
     r"pg_(?:cancel|terminate)_backend|pg_reload_conf|pg_rotate_logfile\w*|pg_promote|pg_switch_wal|pg_backup_\w+|"
-    r"pg_(?:start|stop)_backup|pg_wal_replay_\w+|pg_logical_\w+|pg_replication_\w+|pg_(?:create|drop|copy)_\w+|"
+    r"pg_(?:start|stop)_backup|pg_wal_replay_\w+|pg_logical_\w+|pg_replication_(?!origin_oid)\w+|pg_(?:create|drop|copy)_\w+|"
     r"pg_export_snapshot|pg_import_\w+|pg_nextoid|pg_stat_(?:reset\w*|clear_\w+|force_\w+)|pg_log_\w+|binary_upgrade_\w+|"
-    r"brin_\w+|gin_clean_\w+|pg_stop_making_\w+|dblink\w*|postgres_fdw_\w+|query_to_xml\w*|cursor_to_xml\w*|ts_stat|ts_rewrite|"
+    r"brin_(?:de)?summarize_\w+|gin_clean_\w+|pg_stop_making_\w+|dblink\w*|postgres_fdw_\w+|query_to_xml\w*|cursor_to_xml\w*|ts_stat|ts_rewrite|"
     r"pg_execute_server_program|txid_current|pg_current_xact_id|pg_clear_\w+|pg_restore_\w+|"
     # MySQL, SQL Server, SQLite, DuckDB, ClickHouse, Oracle.
     r"sleep|benchmark|load_file|get_lock|release_lock|release_all_locks|openrowset|openquery|opendatasource|xp_\w+|sp_\w+|"
