@@ -39,14 +39,6 @@ $$;
 COMMENT ON FUNCTION flywheel.resolve_function(text) IS
 'Finds the validator function of this name, or raises with what it found and what it expected.';
 
-CREATE FUNCTION flywheel.config_function(function text) RETURNS text
-    LANGUAGE sql STABLE STRICT
-    RETURN (SELECT format('%I.%I()', s.nspname, p.proname || '_config')
-            FROM pg_proc p JOIN pg_namespace s ON s.oid = p.pronamespace WHERE p.oid = function::regprocedure);
-
-COMMENT ON FUNCTION flywheel.config_function(text) IS
-'Internal: the function, which need not exist, that gives the JSON Schema of the config of a validator written in SQL.';
-
 CREATE FUNCTION flywheel.add_validator(
     name        text,
     function    text,
@@ -61,9 +53,10 @@ CREATE FUNCTION flywheel.add_validator(
     LANGUAGE plpgsql
 AS $$
 DECLARE
-    w    flywheel.validator_versions;
-    p    flywheel.python_validators;
-    spec jsonb;
+    w       flywheel.validator_versions;
+    p       flywheel.python_validators;
+    library regprocedure;
+    spec    jsonb;
 BEGIN
     IF jsonb_typeof(config) IS DISTINCT FROM 'object' THEN
         RAISE EXCEPTION 'config of a validator is a JSON object, not %', coalesce(config::text, 'NULL')
@@ -94,9 +87,11 @@ BEGIN
         w.function := (SELECT format('%I.%I(flywheel.traces,jsonb)', s.nspname, f.proname)
                        FROM pg_proc f JOIN pg_namespace s ON s.oid = f.pronamespace
                        WHERE f.oid = flywheel.resolve_function(function));
-        -- A validator f says what config it takes where there is a function f_config(); the config of others is theirs.
-        IF to_regprocedure(flywheel.config_function(w.function)) IS NOT NULL THEN
-            EXECUTE 'SELECT ' || flywheel.config_function(w.function) INTO spec;
+        -- The library's validators say what config they take; that of others is theirs, and no function of theirs is
+        -- run here, with the rights of whoever registers.
+        library := to_regprocedure(substring(w.function FROM '^(flywheel\.\w+)\(') || '_config()');
+        IF library IS NOT NULL THEN
+            EXECUTE 'SELECT ' || library INTO spec;
             PERFORM flywheel.check_config(function, spec, config);
         END IF;
     END IF;
@@ -106,7 +101,7 @@ END
 $$;
 
 COMMENT ON FUNCTION flywheel.add_validator(text, text, jsonb, text, text, text, double precision, text, boolean) IS
-'Registers a code validator, or makes a new version of it when something changed; returns the version''s id. function: schema.name of f(step flywheel.traces, config jsonb) returning flywheel.verdict or boolean, or ''py:<name>'' of flywheel.python_validators; a function f_config() returning jsonb beside f is the JSON Schema of the config that it takes. pipeline, node, node_type: only those steps. sample_rate: share of the traces, 0..1. mode: eager, or on_demand (see flywheel.evaluate). New steps only: for older ones see flywheel.backfill.';
+'Registers a code validator, or makes a new version of it when something changed; returns the version''s id. function: schema.name of f(step flywheel.traces, config jsonb) returning flywheel.verdict or boolean, or ''py:<name>'' of flywheel.python_validators. pipeline, node, node_type: only those steps. sample_rate: share of the traces, 0..1. mode: eager, or on_demand (see flywheel.evaluate). New steps only: for older ones see flywheel.backfill.';
 
 CREATE FUNCTION flywheel.has_python() RETURNS boolean
     LANGUAGE sql STABLE
