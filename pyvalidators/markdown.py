@@ -53,7 +53,7 @@ def links_allowed(
     refused: dict[str, None] = {}
     for link in _links(output):
         # As browsers read them: no control characters or white space around, and \ is /.
-        link = re.sub(r"[\t\r\n]", "", link.strip("\0\a\b\x1b ")).replace("\\", "/")
+        link = re.sub(r"[\t\r\n]", "", link.strip(_BLANK)).replace("\\", "/")
         scheme = found[1].lower() if (found := re.match(r"([A-Za-z][A-Za-z0-9+.-]*):", link)) else ""
         host = _host(link)
         below = any(host == each or host.endswith(f".{each}") for each in listed)
@@ -64,6 +64,7 @@ def links_allowed(
     )
 
 
+_BLANK = "".join(map(chr, range(33)))
 _ADDRESS = re.compile(r"\b[A-Za-z][A-Za-z0-9+.-]{0,30}:[/\\]{2}[^\s<>\"'`|]+")
 _WWW = re.compile(r"(?<![\w/@.-])www\.[^\s<>\"'`|/]+", re.IGNORECASE)
 _ATTRIBUTE = re.compile(
