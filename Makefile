@@ -7,7 +7,7 @@ SHELL := bash
 MAKEFLAGS += --no-print-directory
 
 PYTHON ?= python3
-EXTRAS ?= [embedded,dev]
+EXTRAS ?= [embedded,language,dev]
 PROFILE ?= full
 PG ?= 18
 # Not := because provisioning may have installed it a moment ago.

@@ -4,7 +4,7 @@ The same code runs in Postgres (plpython3u), in the worker's subprocesses, and i
 package registers every validator in VALIDATORS and loads no heavy dependency.
 """
 
-from . import code, expected, structured, text
+from . import code, expected, injection, language, pii, prose, refusal, structured, text
 from .config import ConfigError
 from .registry import VALIDATORS, UnknownValidator, Validator, catalog, get, validator
 from .verdict import Verdict
@@ -19,6 +19,11 @@ __all__ = [
     "code",
     "expected",
     "get",
+    "injection",
+    "language",
+    "pii",
+    "prose",
+    "refusal",
     "structured",
     "text",
     "validator",

@@ -3,12 +3,21 @@ import pytest
 from pyvalidators import VALIDATORS, batch
 
 CONFIGS = {
+    "complexity": {"max_tokens": 100},
     "contains_none": {"words": ["forbidden", "禁止"]},
     "equals_expected": {"normalize": ["unicode", "case", "punctuation", "whitespace"]},
+    "is_refusal": {},
     "json_schema": {"schema": {"type": "object"}},
+    "language": {"allowed": ["en"]},
     "matches": {"pattern": r"(?s)^.*end$"},
     "max_length": {"limit": 1_000, "unit": "words"},
+    "no_prompt_leak": {"prompt": "You are the forbidden assistant.", "words": 3},
+    "pii": {},
+    "prompt_injection": {},
+    "readability": {"min_ease": 50},
+    "same_language_as_input": {},
     "sql_parses": {},
+    "tone_words": {"tones": ["hype"]},
 }
 ODD = {
     "empty": "",
@@ -57,8 +66,8 @@ def test_null_abstains(name):
 @pytest.mark.parametrize("kind", HUGE)
 def test_ten_megabytes_end_as_a_verdict_or_as_a_timeout(name, kind):
     results = run(name, [HUGE[kind], "select 1"], step_budget_s=0.25, batch_budget_s=60)
-    assert results.status[0] in ("ok", "error", "timeout")
-    assert results.status[1] == "ok"
+    assert results.status[0] in ("ok", "abstained", "error", "timeout")
+    assert results.status[1] in ("ok", "abstained")
     assert all(len(text or "") < 10_000 for text in results.reason + results.details)
 
 

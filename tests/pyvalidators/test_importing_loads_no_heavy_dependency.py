@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-HEAVY = "print(sorted({'sqlglot', 'jsonschema', 'referencing'} & set(sys.modules)))"
+HEAVY = "print(sorted({'sqlglot', 'jsonschema', 'referencing', 'numpy', 'pycld2', 'stdnum'} & set(sys.modules)))"
 
 
 @pytest.mark.parametrize(
@@ -14,6 +14,8 @@ HEAVY = "print(sorted({'sqlglot', 'jsonschema', 'referencing'} & set(sys.modules
         ("from pyvalidators import batch; batch.run('max_length', {'limit': 1}, [['a']])", []),
         ("from pyvalidators import batch; batch.run('sql_parses', {}, [['select 1']])", ["sqlglot"]),
         ("import pyvalidators; pyvalidators.get('sql_parses').check_config({})", ["sqlglot"]),
+        ("import pyvalidators; pyvalidators.get('pii').check_config({})", ["stdnum"]),
+        ("import pyvalidators; pyvalidators.get('same_language_as_input').check_config({})", ["numpy", "pycld2"]),
     ],
 )
 def test_only_what_is_used_is_loaded(statements, loaded):
