@@ -183,7 +183,7 @@ def _is_phone(match: re.Match) -> bool:
     number = match["number"]
     groups = re.findall(r"\d+", number)
     length = sum(map(len, groups))
-    if number[0] == "+" or number.startswith("00"):
+    if number[0] == "+" or (number.startswith("00") and number[2:3] in "123456789"):
         return 8 <= length <= 17  # E.164 allows fifteen, after 00
     if "(" in number:
         return 7 <= length <= 12
@@ -191,7 +191,8 @@ def _is_phone(match: re.Match) -> bool:
         return (length in (10, 11) and number[0] == "0") or _NORTH_AMERICA.fullmatch(number) is not None
     if not 7 <= length <= 11 or len(set(re.findall(r"\D", number))) > 1 or _DATE.fullmatch(number):
         return False
-    if len(groups[-1]) < 2 or (len(groups[0]) > 4 and number[0] != "0"):  # such as a ZIP code and a house
+    layout = [*map(len, groups)]
+    if layout[-1] < 2 or (layout[0] > 4 and number[0] != "0") or layout == [3, 2, 4]:  # ZIP code and house, no SSN
         return False
     return length >= 9 or _CALLING.search(_near(match)) is not None
 
