@@ -17,7 +17,7 @@ BEGIN
     IF EXISTS (SELECT FROM pg_extension e WHERE e.extname = 'pg_flywheel') THEN
         FOREACH name IN ARRAY ARRAY[
             'providers', 'provider_state', 'prices', 'validators', 'validator_versions', 'activations',
-            'traces', 'verdicts', 'dead_letters', 'deferrals', 'inbox',
+            'topic_examples', 'traces', 'verdicts', 'dead_letters', 'deferrals', 'inbox',
             'traces_id_seq', 'validator_versions_id_seq', 'activations_id_seq']
         LOOP
             PERFORM pg_extension_config_dump(format('flywheel.%I', name)::regclass, '');

@@ -42,6 +42,9 @@ BEGIN
     GRANT SELECT ON flywheel.validators, flywheel.validator_versions TO flywheel_writer;
     GRANT EXECUTE ON FUNCTION flywheel."check", flywheel.filter_matches, flywheel.has_python, flywheel.call_sql,
         flywheel.try_call, flywheel.outcome_of, flywheel.try_python, flywheel.field_sql TO flywheel_writer;
+    -- Validators of ours in SQL, and what they call: for drain and check.
+    GRANT EXECUTE ON FUNCTION flywheel.on_topic, flywheel.novelty, flywheel.topic_of, flywheel.compare_with_examples
+        TO flywheel_writer, flywheel_worker;
 
     -- Dashboards and people: results, not queues.
     GRANT SELECT ON flywheel.traces, flywheel.verdicts, flywheel.validators, flywheel.validator_versions,

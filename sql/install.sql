@@ -42,5 +42,7 @@
 \ir python/portable.sql
 \ir requests/request.sql
 \ir requests/check.sql
+\ir topics/examples.sql
+\ir topics/validators.sql
 \ir grants.sql
 \ir dump.sql
