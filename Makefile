@@ -24,10 +24,10 @@ SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 READY := $(if $(filter portable,$(PROFILE)),$(BUILT),server)
 MADE := .flywheel/$(SERVER).sql
 
-.PHONY: help demo test db install lint bench faults clean server
+.PHONY: help demo test db install lint bench bench-validators faults clean server
 
 help: ## this list
-	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 16
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 24
 
 demo: db ## all set-up, then a pipeline that is traced, validated, judged and improved
 	@.venv/bin/flywheel demo --dsn "$$($(CLUSTER) dsn --server $(SERVER))"
@@ -46,6 +46,9 @@ install: $(BUILT) ## pg_flywheel into the Postgres of PG_CONFIG
 
 bench: server ## the numbers of the README, measured here
 	@.venv/bin/python tests/bench/run.py
+
+bench-validators: server ## how often the validators are right on labelled data, and how fast they are
+	@.venv/bin/python tests/bench/run.py validators
 
 faults: server ## kill things, then count that nothing was lost or done twice
 	@.venv/bin/python -m pytest -m faults -n $$(nproc)

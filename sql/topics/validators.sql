@@ -24,7 +24,7 @@ DECLARE
     unknown text := (SELECT k FROM jsonb_object_keys(config) AS k WHERE k <> ALL (allowed) LIMIT 1);
 BEGIN
     IF unknown IS NOT NULL OR config ->> 'topic' IS NULL THEN
-        RAISE EXCEPTION '%', coalesce(format('this validator does not take config key "%s"', unknown), 'this validator needs config key "topic"')
+        RAISE EXCEPTION '%', coalesce('this validator does not take config key "' || unknown || '"', 'this validator needs config key "topic"')
             USING ERRCODE = 'invalid_parameter_value', HINT = format('It takes: %s.', array_to_string(allowed, ', '));
     END IF;
     RETURN config ->> 'topic';

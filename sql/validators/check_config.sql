@@ -39,7 +39,7 @@ CREATE FUNCTION flywheel.fits_schema(value jsonb, spec jsonb) RETURNS boolean
 AS $$
     SELECT CASE
         WHEN spec ? 'anyOf' THEN
-            (SELECT bool_or(flywheel.fits_schema(value, s)) FROM jsonb_array_elements(spec -> 'anyOf') AS s)
+            (SELECT bool_or(flywheel.fits_schema(fits_schema.value, s.value)) FROM jsonb_array_elements(spec -> 'anyOf') AS s)
         WHEN spec ? 'enum' THEN spec -> 'enum' @> value
         WHEN NOT spec ? 'type' THEN true
         WHEN spec ->> 'type' = 'integer' THEN jsonb_typeof(value) = 'number' AND value::numeric % 1 = 0

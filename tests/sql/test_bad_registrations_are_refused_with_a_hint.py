@@ -16,6 +16,7 @@ CASES = [
     ("""add_validator('v', 'py:max_length', '{"limit": 5.5}')""", 'config key "limit": 5.5', "integer"),
     ("""add_validator('v', 'py:max_length', '{"limit": null}')""", 'config key "limit": null', "integer"),
     ("""add_validator('v', 'py:max_length', '{"limit": 5, "unit": "pages"}')""", 'config key "unit": "pages"', "words"),
+    ("""add_validator('v', 'py:complexity', '{"max_words": "5"}')""", 'config key "max_words": "5"', "integer"),
     ("""add_validator('v', 'py:contains_none', '{"words": [1]}')""", 'config key "words": [1]', "string"),
     ("add_validator('v', 'good', '[1]')", "a JSON object, not [1]", '{"limit": 500}'),
     ("add_validator('v', 'good', NULL)", "a JSON object, not NULL", '{"limit": 500}'),
@@ -87,3 +88,10 @@ def test_a_function_is_found_however_it_is_named(fw):
     fw.insert("x")
     fw.drain()
     assert fw.verdicts("v") == {1: [1, "ok", True]}
+
+
+def test_a_value_or_null_is_taken_where_either_is_allowed(fw):
+    """The other limits of py:complexity are null by default."""
+    for limit in ("5", "null"):
+        config = f'{{"max_words": 5, "max_tokens": {limit}}}'
+        assert fw.one("SELECT flywheel.add_validator('v', 'py:complexity', %s)", config)
