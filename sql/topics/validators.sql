@@ -4,6 +4,7 @@ CREATE FUNCTION flywheel.compare_with_examples(
     topic text, content text, OUT distance double precision, OUT p double precision, OUT nearest text
 )
     LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    SET plan_cache_mode = force_generic_plan -- planning for each input took longer than 500 examples do
 AS $$
 BEGIN
     SELECT avg(n.distance), (array_agg(n.input ORDER BY n.distance))[1] INTO distance, nearest

@@ -46,7 +46,7 @@ def main() -> None:
     parser.add_argument("rows", nargs="*", metavar="row", help=f"default: all of {', '.join(ROWS)}")
     parser.add_argument("--quick", action="store_true", help="smaller and rougher")
     parser.add_argument("--json", action="store_true", help="for programs, on standard output")
-    parser.add_argument("--save", action="store_true", help="also write results/<date>.txt")
+    parser.add_argument("--save", action="store_true", help="also write results/<date>[-rows].txt")
     options = parser.parse_args()
     if unknown := set(options.rows) - {*ROWS, *ON_REQUEST}:
         known = ", ".join(ROWS + ON_REQUEST)
@@ -81,7 +81,8 @@ def main() -> None:
         text.print(table(figures, about))
         results = HERE / "results"
         results.mkdir(exist_ok=True)
-        (results / f"{datetime.now(UTC):%Y-%m-%d}.txt").write_text(text.file.getvalue())
+        name = "-".join([f"{datetime.now(UTC):%Y-%m-%d}", *options.rows])
+        (results / f"{name}.txt").write_text(text.file.getvalue())
 
 
 if __name__ == "__main__":
