@@ -22,6 +22,7 @@ BEGIN
         LOOP
             PERFORM pg_extension_config_dump(format('flywheel.%I', name)::regclass, '');
         END LOOP;
+        PERFORM pg_extension_config_dump('flywheel.sql_validators', $q$WHERE function NOT LIKE 'flywheel.%'$q$); -- not ours
     END IF;
 END
 $$;

@@ -47,12 +47,19 @@ BEGIN
     GRANT SELECT ON flywheel.traces, flywheel.verdicts, flywheel.validators, flywheel.validator_versions,
         flywheel.activations, flywheel.python_validators, flywheel.dead_letters, flywheel.deferrals, flywheel.providers,
         flywheel.provider_state, flywheel.prices, flywheel.metric_rollup, flywheel.metrics, flywheel.metrics_hourly,
-        flywheel.metrics_daily, flywheel.failure_reasons, flywheel.coverage, flywheel.coverage_ledger,
+        flywheel.metrics_daily, flywheel.failure_reasons, flywheel.retrieval_metrics,
+        flywheel.confusion_matrix, flywheel.class_metrics, flywheel.classifier_metrics, flywheel.coverage, flywheel.coverage_ledger,
         flywheel.coverage_dirty, flywheel.queue_health, flywheel.queue_stats,
         flywheel.maintenance TO flywheel_reader;
     GRANT EXECUTE ON FUNCTION flywheel.why, flywheel.answers, flywheel.count_answers, flywheel.unsettled, flywheel.step_blocks,
         flywheel.metrics_by, flywheel.wilson_lo, flywheel.wilson_hi, flywheel.reason_key, flywheel.block_of,
         flywheel.sample_point, flywheel.filter_matches, flywheel.known_validator, flywheel.has_python TO flywheel_reader;
+
+    -- Ranking metrics are pure functions, which everybody may compute; retrieval is a validator.
+    GRANT EXECUTE ON FUNCTION flywheel.ranking, flywheel.relevance, flywheel.graded, flywheel.relevant, flywheel.precision_at_k,
+        flywheel.recall_at_k, flywheel.success_at_k, flywheel.hit_at_k, flywheel.reciprocal_rank, flywheel.average_precision,
+        flywheel.r_precision, flywheel.ndcg_at_k, flywheel.bpref, flywheel.retrieval
+        TO flywheel_writer, flywheel_reader, flywheel_worker;
 
     -- The worker and the scheduler: drain, claim, record. Validators written in SQL run with this role's rights.
     GRANT SELECT ON flywheel.traces, flywheel.validator_versions, flywheel.activations, flywheel.dead_letters,

@@ -32,6 +32,9 @@
 \ir metrics/reason_key.sql
 \ir metrics/views.sql
 \ir metrics/failure_reasons.sql
+\ir retrieval/scores.sql
+\ir retrieval/validator.sql
+\ir classifiers/views.sql
 \ir drain/maintain.sql
 \ir drain/drain.sql
 \ir drain/queue_health.sql

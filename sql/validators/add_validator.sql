@@ -72,7 +72,7 @@ BEGIN
                 USING ERRCODE = 'undefined_function',
                       HINT = format('Known: %s.', (SELECT string_agg(v.name, ', ' ORDER BY v.name) FROM flywheel.python_validators v));
         END IF;
-        PERFORM flywheel.check_python_config(p.name, config);
+        PERFORM flywheel.check_config(function, p.config_schema, config);
         IF flywheel.has_python() THEN
             EXECUTE 'SELECT flywheel.py_check_config($1, $2)' USING p.name, config::text;
         END IF;
@@ -85,6 +85,7 @@ BEGIN
         w.function := (SELECT format('%I.%I(flywheel.traces,jsonb)', s.nspname, f.proname)
                        FROM pg_proc f JOIN pg_namespace s ON s.oid = f.pronamespace
                        WHERE f.oid = flywheel.resolve_function(function));
+        PERFORM flywheel.check_config(w.function, s.config_schema, config) FROM flywheel.sql_validators s WHERE s.function = w.function;
     END IF;
     w.fingerprint := flywheel.fingerprint_of(w.runs_in, w.function);
     RETURN flywheel.register(w, 'code', mode, sample_rate, enabled);
