@@ -55,10 +55,10 @@ BEGIN
         flywheel.metrics_by, flywheel.wilson_lo, flywheel.wilson_hi, flywheel.reason_key, flywheel.block_of,
         flywheel.sample_point, flywheel.filter_matches, flywheel.known_validator, flywheel.has_python TO flywheel_reader;
 
-    -- Ranking metrics are pure functions, which everybody may compute; retrieval is a validator.
+    -- The validators that come with pg_flywheel, and the pure functions that they call.
     GRANT EXECUTE ON FUNCTION flywheel.ranking, flywheel.relevance, flywheel.graded, flywheel.relevant, flywheel.precision_at_k,
         flywheel.recall_at_k, flywheel.success_at_k, flywheel.hit_at_k, flywheel.reciprocal_rank, flywheel.average_precision,
-        flywheel.r_precision, flywheel.ndcg_at_k, flywheel.bpref, flywheel.retrieval
+        flywheel.r_precision, flywheel.ndcg_at_k, flywheel.bpref, flywheel.retrieval, flywheel.owned_entities
         TO flywheel_writer, flywheel_reader, flywheel_worker;
 
     -- The worker and the scheduler: drain, claim, record. Validators written in SQL run with this role's rights.

@@ -32,6 +32,7 @@
 \ir metrics/reason_key.sql
 \ir metrics/views.sql
 \ir metrics/failure_reasons.sql
+\ir inputs/owned_entities.sql
 \ir retrieval/scores.sql
 \ir retrieval/validator.sql
 \ir classifiers/views.sql

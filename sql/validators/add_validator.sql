@@ -85,7 +85,7 @@ BEGIN
         w.function := (SELECT format('%I.%I(flywheel.traces,jsonb)', s.nspname, f.proname)
                        FROM pg_proc f JOIN pg_namespace s ON s.oid = f.pronamespace
                        WHERE f.oid = flywheel.resolve_function(function));
-        PERFORM flywheel.check_config(w.function, s.config_schema, config) FROM flywheel.sql_validators s WHERE s.function = w.function;
+        PERFORM flywheel.check_sql_config(w.function, config);
     END IF;
     w.fingerprint := flywheel.fingerprint_of(w.runs_in, w.function);
     RETURN flywheel.register(w, 'code', mode, sample_rate, enabled);

@@ -57,3 +57,22 @@ $$;
 
 COMMENT ON FUNCTION flywheel.fits_schema(jsonb, jsonb) IS
 'Whether a JSON value fits the part of JSON Schema that config schemas use: type, items, enum, anyOf, minimum.';
+
+CREATE FUNCTION flywheel.check_sql_config(validator text, config jsonb) RETURNS void
+    LANGUAGE plpgsql STABLE
+AS $$
+DECLARE
+    known flywheel.sql_validators;
+BEGIN
+    SELECT * INTO known FROM flywheel.sql_validators s WHERE s.function = validator;
+    IF known.function IS NOT NULL THEN
+        PERFORM flywheel.check_config(validator, known.config_schema, config);
+        IF known.check_function IS NOT NULL THEN
+            EXECUTE format('SELECT %s($1)', known.check_function::regprocedure::regproc) USING config;
+        END IF;
+    END IF;
+END
+$$;
+
+COMMENT ON FUNCTION flywheel.check_sql_config(text, jsonb) IS
+'Raises when config is not what flywheel.sql_validators says that the function takes; a function that is not there takes any.';

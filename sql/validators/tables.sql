@@ -80,14 +80,16 @@ COMMENT ON COLUMN flywheel.python_validators.fingerprint IS 'Hash of its source:
 COMMENT ON COLUMN flywheel.python_validators.doc IS 'Its documentation: what passes, what fails, its config.';
 
 CREATE TABLE flywheel.sql_validators (
-    function      text PRIMARY KEY,
-    config_schema jsonb NOT NULL
+    function       text PRIMARY KEY,
+    config_schema  jsonb NOT NULL,
+    check_function text
 );
 
 COMMENT ON TABLE flywheel.sql_validators IS
 'What config the validator functions that come with pg_flywheel take; a function that is not here takes any. INSERT your own to have their config checked by flywheel.add_validator().';
 COMMENT ON COLUMN flywheel.sql_validators.function IS 'schema.name(flywheel.traces,jsonb), as in flywheel.validator_versions.function.';
-COMMENT ON COLUMN flywheel.sql_validators.config_schema IS 'JSON Schema of its config: properties with type, items, enum or anyOf, and required.';
+COMMENT ON COLUMN flywheel.sql_validators.config_schema IS 'JSON Schema of its config: properties with type, items, enum, anyOf or minimum, and required.';
+COMMENT ON COLUMN flywheel.sql_validators.check_function IS 'A function (config jsonb) that looks deeper and raises, such as at a pattern that does not compile; NULL for none.';
 
 CREATE TABLE flywheel.validators (
     name        text PRIMARY KEY CHECK (name ~ '^[A-Za-z][A-Za-z0-9_.-]{0,62}$'),
