@@ -7,7 +7,7 @@ SHELL := bash
 MAKEFLAGS += --no-print-directory
 
 PYTHON ?= python3
-EXTRAS ?= [embedded,dev]
+EXTRAS ?= [embedded,language,dev]
 PROFILE ?= full
 PG ?= 18
 # Not := because provisioning may have installed it a moment ago.
@@ -24,16 +24,16 @@ SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 READY := $(if $(filter portable,$(PROFILE)),$(BUILT),server)
 MADE := .flywheel/$(SERVER).sql
 
-.PHONY: help demo test db install lint bench faults clean server
+.PHONY: help demo test db install lint bench bench-validators faults clean server
 
 help: ## this list
-	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 16
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 24
 
 demo: db ## all set-up, then a pipeline that is traced, validated, judged and improved
 	@.venv/bin/flywheel demo --dsn "$$($(CLUSTER) dsn --server $(SERVER))"
 
 test: server ## all set-up, then every test
-	@.venv/bin/python -m pytest -n $$(nproc)
+	@.venv/bin/python -m pytest -n $$(nproc) --dist worksteal
 
 db: $(READY) ## start or reuse the private cluster; the last line is its DSN
 	@mkdir -p .flywheel
@@ -47,8 +47,11 @@ install: $(BUILT) ## pg_flywheel into the Postgres of PG_CONFIG
 bench: server ## the numbers of the README, measured here
 	@.venv/bin/python tests/bench/run.py
 
+bench-validators: server ## how often the validators are right on labelled data, and how fast they are
+	@.venv/bin/python tests/bench/run.py validators
+
 faults: server ## kill things, then count that nothing was lost or done twice
-	@.venv/bin/python -m pytest -m faults --faults=long -n $$(nproc)
+	@.venv/bin/python -m pytest -m faults --faults=long -n $$(nproc) --dist worksteal
 
 lint: $(VENV) ## ruff, and shellcheck where it is installed
 	@.venv/bin/ruff check .

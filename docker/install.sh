@@ -68,18 +68,26 @@ compile() { # directory
     "$interpreter" -m compileall -q "$1"
 }
 
+fetch() { # version of Python, what pip is to install into $scratch/python
+    "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check --no-compile \
+        --target "$scratch/python" --implementation cp --python-version "$1" --only-binary=:all: "${@:2}"
+}
+
 install_validators() {
-    local library version wanted
+    local library version languages wanted
     library=$("$PG_CONFIG" --pkglibdir)/plpython3.so
     version=$(ldd "$library" | sed -nE 's/.*libpython(3\.[0-9]+).* => .*/\1/p')
     [[ $version ]] || cannot "$library links no libpython3"
-    wanted="Python $version"$'\n'$(<pyvalidators/requirements.txt)
+    languages=$("$VENV/bin/python" -c 'import tomllib; from pathlib import Path
+print(*tomllib.loads(Path("pyproject.toml").read_text())["project"]["optional-dependencies"]["language"], sep="\n")')
+    wanted="Python $version"$'\n'$(<pyvalidators/requirements.txt)$'\n'$languages
     if [[ ! -e $python/requirements.txt || $(<"$python/requirements.txt") != "$wanted" ]]; then
         say "what the validators import, for the server's Python $version"
         # Wheels for the server's Python, which need not be ours.
-        "$VENV/bin/python" -m pip install --quiet --disable-pip-version-check --no-compile \
-            --target "$scratch/python" --implementation cp --python-version "$version" --only-binary=:all: \
-            --requirement pyvalidators/requirements.txt
+        fetch "$version" --requirement pyvalidators/requirements.txt
+        echo "$languages" >"$scratch/languages"
+        fetch "$version" --requirement "$scratch/languages" ||
+            say "no wheels of the extra language for Python $version: py:language will say that it is not installed"
         compile "$scratch/python"
         echo "$wanted" >"$scratch/python/requirements.txt"
         swap_in "$scratch/python" "$python"

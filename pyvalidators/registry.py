@@ -2,6 +2,7 @@
 
 import hashlib
 import inspect
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +25,8 @@ class Validator:
     name: the function's name.
     inputs: the columns it reads, with their decoders, in the order of its parameters.
     config_schema: JSON Schema of its config.
-    fingerprint: 16 hex digits of the SHA-256 of its source file, so that a changed helper counts, too.
+    fingerprint: 16 hex digits of the SHA-256 of its source file and of the files of this package that it imports
+        helpers from, so that a changed helper counts, too.
     doc: the function's docstring.
     function: the function itself.
     check: looks deeper into a config that fits the schema; takes it as keywords, raises ValueError.
@@ -68,7 +70,8 @@ def validator(function: Callable | None = None, *, check: Callable | None = None
             inputs, config_schema = _signature(function)
         except TypeError as error:
             raise TypeError(f"validator {name!r}: {error}") from None
-        fingerprint = hashlib.sha256(Path(function.__code__.co_filename).read_bytes()).hexdigest()[:16]
+        source = b"".join(Path(file).read_bytes() for file in _files(function))
+        fingerprint = hashlib.sha256(source).hexdigest()[:16]
         doc = inspect.getdoc(function) or ""
         VALIDATORS[name] = Validator(name, inputs, config_schema, fingerprint, doc, function, check)
         return function
@@ -97,6 +100,22 @@ def catalog() -> list[dict]:
         }
         for _, each in sorted(VALIDATORS.items())
     ]
+
+
+# What every validator imports: how it is called, not what it decides.
+_FRAME = {f"{__package__}.{name}" for name in ("columns", "config", "registry", "suggest", "verdict")}
+
+
+def _files(function: Callable) -> list[str]:
+    """The file of a function, and those of this package that its file imports from, directly or not."""
+    files, todo = {function.__code__.co_filename: None}, [function.__globals__]
+    while todo:
+        modules = {getattr(each, "__module__", None) or "" for each in todo.pop().values()}
+        for name in sorted(modules - _FRAME):
+            if name.startswith(f"{__package__}.") and sys.modules[name].__file__ not in files:
+                files[sys.modules[name].__file__] = None
+                todo.append(vars(sys.modules[name]))
+    return list(files)
 
 
 def _signature(function: Callable) -> tuple[tuple[Field, ...], dict]:

@@ -1,4 +1,4 @@
-"""Validators of an output's text: its length, words that must not occur, a pattern."""
+"""Validators of an output's text: its length, words that must or must not occur, how it starts, a pattern."""
 
 import unicodedata
 from bisect import bisect_right
@@ -29,8 +29,25 @@ def max_length(
     unit: "characters" (default) are Unicode code points, as Postgres's length() counts them; "words" are runs
         between whitespace, so a Chinese or Thai sentence is one word.
     """
-    length = len(output) if unit == "characters" else len(output.split())
+    length = _length(output, unit)
     return length <= limit or Verdict(False, reason=f"{length} {unit}, limit {limit}")
+
+
+@validator(check=_check_limit)
+def min_length(
+    output: str, *, limit: int, unit: Literal["characters", "words"] = "characters"
+) -> Verdict | bool:
+    """Passes when the output is at least `limit` long. Abstains when it is NULL; an empty output is 0 long.
+
+    limit: 0 or more, in units.
+    unit: as in max_length.
+    """
+    length = _length(output, unit)
+    return length >= limit or Verdict(False, reason=f"{length} {unit}, at least {limit} expected")
+
+
+def _length(text: str, unit: str) -> int:
+    return len(text) if unit == "characters" else len(text.split())
 
 
 MAX_FOUND = 20  # occurrences listed in details
@@ -73,6 +90,73 @@ def contains_none(
         False,
         reason=f"contains {found[0]['word']!r} at character {found[0]['start']}",
         details={"found": found},
+    )
+
+
+@validator(check=_check_words)
+def contains_all(
+    output: str, *, words: list[str], case_sensitive: bool = False, whole_words: bool = True
+) -> Verdict | bool:
+    """Passes when each of `words` occurs in the output. promptfoo's contains-all.
+
+    Abstains when the output is NULL; an empty output fails. The score is the share of the words that occur.
+    words, case_sensitive, whole_words: as in contains_none.
+    details: {"missing": [word]}, up to 20.
+    """
+    text = _fold(output, case_sensitive)
+    missing = [
+        word
+        for word, folded in _folded_words(tuple(words), case_sensitive)
+        if next(_occurrences(text, folded, whole_words), None) is None
+    ]
+    if not missing:
+        return Verdict(True, 1.0)
+    return Verdict(
+        False,
+        1 - len(missing) / len(words),
+        reason=f"lacks {missing[0]!r}" + (f" and {len(missing) - 1} more" if missing[1:] else ""),
+        details={"missing": missing[:MAX_FOUND]},
+    )
+
+
+@validator(check=_check_words)
+def contains_any(
+    output: str, *, words: list[str], case_sensitive: bool = False, whole_words: bool = True
+) -> Verdict | bool:
+    """Passes when one of `words` occurs in the output. promptfoo's contains-any; the opposite is contains_none.
+
+    Abstains when the output is NULL; an empty output fails.
+    words, case_sensitive, whole_words: as in contains_none.
+    """
+    text = _fold(output, case_sensitive)
+    return any(
+        next(_occurrences(text, folded, whole_words), None) is not None
+        for _, folded in _folded_words(tuple(words), case_sensitive)
+    ) or Verdict(False, reason=f"has none of {len(words)} words, such as {words[0]!r}")
+
+
+@validator(check=_check_words)
+def starts_with(
+    output: str, *, words: list[str], case_sensitive: bool = False, negate: bool = False
+) -> Verdict | bool:
+    """Passes when the output starts with one of `words`, after leading whitespace. promptfoo's starts-with.
+
+    Abstains when the output is NULL; an empty output starts with nothing.
+    words: beginnings, at least one; they need not end with a word, so "As an" is the start of "As another".
+        Composed and decomposed accents are the same (Unicode NFC).
+    case_sensitive: default false: compared after full case folding.
+    negate: default false; true means that it must not start with any of them.
+    """
+    # Enough for any beginning: folding and composing make at most four characters of one, or one of four.
+    longest = max(map(len, words))
+    text = _fold(output.lstrip()[: 8 * longest + 8], case_sensitive)
+    found = next(
+        (word for word, folded in _folded_words(tuple(words), case_sensitive) if text.startswith(folded)), None
+    )
+    if negate:
+        return found is None or Verdict(False, reason=f"starts with {found!r}")
+    return found is not None or Verdict(
+        False, reason=f"starts with {output.lstrip()[:40]!r}, expected {' or '.join(map(repr, words[:3]))}"
     )
 
 
@@ -131,23 +215,23 @@ SEARCH_TIMEOUT_S = 1.0
 
 
 @lru_cache(maxsize=256)
-def _compile(pattern: str, ignore_case: bool) -> regex.Pattern:
+def compile_pattern(pattern: str, ignore_case: bool) -> regex.Pattern:
     return regex.compile(pattern, regex.IGNORECASE if ignore_case else 0)
 
 
 def search(pattern: str, text: str) -> regex.Match | None:
     """Raises TimeoutError after a second."""
-    return _compile(pattern, ignore_case=False).search(text, timeout=SEARCH_TIMEOUT_S)
+    return compile_pattern(pattern, ignore_case=False).search(text, timeout=SEARCH_TIMEOUT_S)
 
 
-def _check_pattern(*, pattern: str, ignore_case: bool, **_) -> None:
+def check_pattern(*, pattern: str, ignore_case: bool, **_) -> None:
     try:
-        _compile(pattern, ignore_case)
+        compile_pattern(pattern, ignore_case)
     except regex.error as error:
         raise ValueError(f"pattern {pattern!r} is not a regular expression: {error}") from None
 
 
-@validator(check=_check_pattern)
+@validator(check=check_pattern)
 def matches(
     output: str, *, pattern: str, ignore_case: bool = False, full: bool = False, negate: bool = False
 ) -> Verdict | bool:
@@ -161,7 +245,7 @@ def matches(
     negate: default false; true means that it must not match; details then say what did: {"start", "end"}, in
         characters from 0, end excluded.
     """
-    compiled = _compile(pattern, ignore_case)
+    compiled = compile_pattern(pattern, ignore_case)
     find = compiled.fullmatch if full else compiled.search
     match = find(output, timeout=SEARCH_TIMEOUT_S)
     if not negate:

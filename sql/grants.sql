@@ -54,13 +54,24 @@ BEGIN
     GRANT EXECUTE ON FUNCTION flywheel."check", flywheel.filter_matches, flywheel.has_python, flywheel.call_sql,
         flywheel.outcome_sql, flywheel.try_call, flywheel.outcome_of, flywheel.try_python, flywheel.field_sql TO flywheel_writer;
 
+    -- The library's validators written in SQL: who drains and who asks check runs them.
+    GRANT EXECUTE ON FUNCTION flywheel.json_or_null, flywheel.tool_calls, flywheel.calls_of, flywheel.no_repeated_calls,
+        flywheel.step_budget, flywheel.on_topic, flywheel.novelty, flywheel.topic_of, flywheel.compare_with_examples,
+        flywheel.retrieval, flywheel.owned_entities TO flywheel_writer, flywheel_worker;
+    -- Pure functions.
+    GRANT EXECUTE ON FUNCTION flywheel.ranking, flywheel.relevance, flywheel.graded, flywheel.relevant, flywheel.precision_at_k,
+        flywheel.recall_at_k, flywheel.success_at_k, flywheel.hit_at_k, flywheel.reciprocal_rank, flywheel.average_precision,
+        flywheel.r_precision, flywheel.ndcg_at_k, flywheel.bpref
+        TO flywheel_writer, flywheel_reader, flywheel_reviewer, flywheel_worker;
+
     -- Dashboards: results, not queues; of a step where it belongs, which coverage and why need, never its content.
     GRANT SELECT (id, trace_id, pipeline, node, node_type, variant, created_at) ON flywheel.traces TO flywheel_reader, flywheel_reviewer;
     GRANT SELECT ON flywheel.verdicts, flywheel.validators, flywheel.validator_versions,
         flywheel.activations, flywheel.python_validators, flywheel.dead_letters, flywheel.deferrals, flywheel.providers,
         flywheel.provider_state, flywheel.judge_state, flywheel.spending, flywheel.budgets, flywheel.holds,
         flywheel.prices, flywheel.metric_rollup, flywheel.metrics, flywheel.metrics_hourly,
-        flywheel.metrics_daily, flywheel.failure_reasons, flywheel.coverage, flywheel.coverage_ledger,
+        flywheel.metrics_daily, flywheel.retrieval_metrics, flywheel.confusion_matrix, flywheel.class_metrics,
+        flywheel.classifier_metrics, flywheel.failure_reasons, flywheel.coverage, flywheel.coverage_ledger,
         flywheel.coverage_dirty, flywheel.queue_health, flywheel.queue_stats,
         flywheel.maintenance, flywheel.partitions, flywheel.retention, flywheel.kept_steps TO flywheel_reader, flywheel_reviewer;
     GRANT EXECUTE ON FUNCTION flywheel.why, flywheel.answers, flywheel.count_answers, flywheel.unsettled,

@@ -42,6 +42,9 @@
 \ir metrics/views.sql
 \ir metrics/failure_reasons.sql
 \ir teams/policies.sql
+\ir retrieval/scores.sql
+\ir retrieval/validator.sql
+\ir classifiers/views.sql
 \ir drain/maintain.sql
 \ir retention/retention.sql
 \ir retention/apply.sql
@@ -61,6 +64,12 @@
 \ir requests/estimate.sql
 \ir requests/request.sql
 \ir requests/check.sql
+\ir library/owned_entities.sql
+\ir library/tool_calls.sql
+\ir library/no_repeated_calls.sql
+\ir library/step_budget.sql
+\ir topics/examples.sql
+\ir topics/validators.sql
 \ir search_path.sql
 \ir grants.sql
 \ir dump.sql

@@ -193,7 +193,9 @@ def queues(rows: list[dict[str, Any]]) -> Table:
 
 
 def last_drain(rows: list[dict[str, Any]]) -> Text:
-    """rows: as for queues. New steps wait for a drain."""
+    """rows: as for queues. New steps wait for a drain. What flywheel.queue_health warns of comes first."""
+    if warnings := [plain(row["warning"], 400) for row in rows if row["warning"]]:
+        return Text("\n".join(warnings), style="yellow")
     ago = rows[0]["drained_seconds_ago"] if rows else None
     if ago is None:
         return Text("No drain has run yet: start flywheel worker.", style="yellow")

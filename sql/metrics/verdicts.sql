@@ -28,6 +28,9 @@ CREATE INDEX verdicts_not_passed ON flywheel.verdicts (version_id, step_id) WHER
 -- The same prompt is paid for once.
 CREATE INDEX verdicts_prompt_hash ON flywheel.verdicts (prompt_hash, version_id) WHERE prompt_hash IS NOT NULL;
 
+-- Steps with a known label are few.
+CREATE INDEX verdicts_labels ON flywheel.verdicts (version_id, step_id) WHERE details ? 'label';
+
 COMMENT ON TABLE flywheel.verdicts IS
 'One row per step and validator version. No foreign key to traces: it would cost a look-up per row; the triggers on traces and the drain keep the two together.';
 COMMENT ON COLUMN flywheel.verdicts.step_id IS 'flywheel.traces.id.';
@@ -47,6 +50,7 @@ COMMENT ON COLUMN flywheel.verdicts.reason IS 'Why, in words.';
 COMMENT ON COLUMN flywheel.verdicts.details IS 'Why, for programs.';
 COMMENT ON COLUMN flywheel.verdicts.cost_usd IS 'Judges: US dollars, from flywheel.prices.';
 COMMENT ON COLUMN flywheel.verdicts.prompt_hash IS 'Judges: SHA-256 of the rendered prompt.';
+COMMENT ON INDEX flywheel.verdicts_labels IS 'Verdicts that name a label, for flywheel.confusion_matrix.';
 COMMENT ON INDEX flywheel.verdicts_not_passed IS 'The failing steps of a version.';
 COMMENT ON INDEX flywheel.verdicts_prompt_hash IS 'An answer that was already paid for.';
 

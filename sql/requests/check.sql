@@ -8,7 +8,8 @@ CREATE FUNCTION flywheel."check"(
     node_type  text DEFAULT NULL,
     expected   text DEFAULT NULL,
     context    jsonb DEFAULT NULL,
-    attributes jsonb DEFAULT NULL
+    attributes jsonb DEFAULT NULL,
+    user_id    text DEFAULT NULL
 ) RETURNS TABLE (
     validator text,
     version   int,
@@ -33,6 +34,7 @@ BEGIN
     t.expected := expected;
     t.context := context;
     t.attributes := attributes;
+    t.user_id := user_id;
     t.created_at := pg_catalog.now();
     FOR w IN
         SELECT v.* FROM flywheel.validators d JOIN flywheel.validator_versions v ON v.id = d.version_id
@@ -62,7 +64,7 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION flywheel."check"(text, text, text, text, text, text, jsonb, jsonb) IS
+COMMENT ON FUNCTION flywheel."check"(text, text, text, text, text, text, jsonb, jsonb, text) IS
 'Runs the enabled code validators that match pipeline, node and node_type on this input and output, now, and stores nothing: one row per validator. Validators written in SQL run with the caller''s rights. Judges and sampling do not take part. Where Python validators cannot run in the database they abstain, and so does one that switched itself off.';
 
 CREATE FUNCTION flywheel.try_python(t flywheel.traces, w flywheel.validator_versions) RETURNS flywheel.outcome

@@ -53,8 +53,10 @@ CREATE FUNCTION flywheel.add_validator(
     LANGUAGE plpgsql
 AS $$
 DECLARE
-    w flywheel.validator_versions;
-    p flywheel.python_validators;
+    w       flywheel.validator_versions;
+    p       flywheel.python_validators;
+    library regprocedure;
+    spec    jsonb;
 BEGIN
     IF pg_catalog.jsonb_typeof(config) IS DISTINCT FROM 'object' THEN
         RAISE EXCEPTION 'config of a validator is a JSON object, not %', coalesce(config::text, 'NULL')
@@ -72,7 +74,7 @@ BEGIN
                 USING ERRCODE = 'undefined_function',
                       HINT = pg_catalog.format('Known: %s.', (SELECT pg_catalog.string_agg(v.name, ', ' ORDER BY v.name) FROM flywheel.python_validators v));
         END IF;
-        PERFORM flywheel.check_python_config(p.name, config);
+        PERFORM flywheel.check_config(function, p.config_schema, config);
         IF flywheel.has_python() THEN
             EXECUTE 'SELECT flywheel.py_check_config($1, $2)' USING p.name, config::text;
         END IF;
@@ -85,6 +87,17 @@ BEGIN
         w.function := (SELECT pg_catalog.format('%I.%I(flywheel.traces,jsonb)', s.nspname, f.proname)
                        FROM pg_proc f JOIN pg_namespace s ON s.oid = f.pronamespace
                        WHERE f.oid = flywheel.resolve_function(function));
+        -- The library's validators say what config they take; that of others is theirs, and no function of theirs is
+        -- run here, with the rights of whoever registers.
+        library := pg_catalog.to_regprocedure(substring(w.function FROM '^(flywheel\.\w+)\(') || '_config()');
+        IF library IS NOT NULL THEN
+            EXECUTE 'SELECT ' || library INTO spec;
+            PERFORM flywheel.check_config(function, spec, config);
+        END IF;
+        library := pg_catalog.to_regprocedure(substring(w.function FROM '^(flywheel\.\w+)\(') || '_check(jsonb)');
+        IF library IS NOT NULL THEN
+            EXECUTE pg_catalog.format('SELECT %s($1)', library::regproc) USING config;
+        END IF;
     END IF;
     w.fingerprint := flywheel.fingerprint_of(w.runs_in, w.function);
     RETURN flywheel.register(w, 'code', mode, sample_rate, enabled);

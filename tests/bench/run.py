@@ -3,6 +3,7 @@
     run.py                    every row, less than ten minutes
     run.py --quick            smaller and rougher, a minute or two
     run.py inserts drain      only these rows
+    run.py validators         the accuracy and throughput of the validators: make bench-validators
 """
 
 import argparse
@@ -20,6 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 ROWS = ["inserts", "drain", "freshness", "snapshot", "metrics", "retention", "judges"]
+ON_REQUEST = ["validators"]  # make bench-validators: how good the library is, not how fast the machinery
 SETTINGS = {
     "shared_buffers": "1GB",
     "max_wal_size": "16GB",  # no checkpoint in the middle of one side of a comparison
@@ -44,10 +46,11 @@ def main() -> None:
     parser.add_argument("rows", nargs="*", metavar="row", help=f"default: all of {', '.join(ROWS)}")
     parser.add_argument("--quick", action="store_true", help="smaller and rougher")
     parser.add_argument("--json", action="store_true", help="for programs, on standard output")
-    parser.add_argument("--save", action="store_true", help="also write results/<date>.txt")
+    parser.add_argument("--save", action="store_true", help="also write results/<date>[-rows].txt")
     options = parser.parse_args()
-    if unknown := set(options.rows) - set(ROWS):
-        parser.error(f"no row {', '.join(sorted(unknown))}; there are: {', '.join(ROWS)}")
+    if unknown := set(options.rows) - {*ROWS, *ON_REQUEST}:
+        known = ", ".join(ROWS + ON_REQUEST)
+        parser.error(f"no row {', '.join(sorted(unknown))}; there are: {known}")
 
     server = find_server()
     if not server.python:
@@ -59,7 +62,7 @@ def main() -> None:
     try:
         cluster.start()
         with connect(cluster.dsn()) as conn:
-            about = machine(conn) + (", --quick" if options.quick else "")
+            about = f"{datetime.now(UTC):%Y-%m-%d}, {machine(conn)}" + (", --quick" if options.quick else "")
         for row in options.rows or ROWS:
             with progress.status(f"measuring {row}"):
                 figures[row] = list(importlib.import_module(row).measure(bench))
@@ -78,7 +81,8 @@ def main() -> None:
         text.print(table(figures, about))
         results = HERE / "results"
         results.mkdir(exist_ok=True)
-        (results / f"{datetime.now(UTC):%Y-%m-%d}.txt").write_text(text.file.getvalue())
+        name = "-".join([f"{datetime.now(UTC):%Y-%m-%d}", *options.rows])
+        (results / f"{name}.txt").write_text(text.file.getvalue())
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ ALTER TABLE flywheel.traces ALTER COLUMN id SET INCREMENT BY 256;
 
 CREATE ROLE application LOGIN IN ROLE flywheel_writer;
 CREATE ROLE worker LOGIN IN ROLE flywheel_worker;
-CREATE ROLE dashboard LOGIN IN ROLE flywheel_reader;
+CREATE ROLE dashboard LOGIN IN ROLE flywheel_reviewer;
 
 CREATE TABLE pace (seconds double precision);
 INSERT INTO pace VALUES (%(pace_s)s);

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from contextlib import ExitStack
+from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
@@ -18,16 +18,17 @@ READ = (
 
 
 def test_a_held_snapshot_and_four_readers(cell):
-    with cell("held snapshot, 4 readers", least_during=0.8) as load, ExitStack() as stack:
-        holder = stack.enter_context(snapshot(load))
+    with (
+        cell("held snapshot, 4 readers", least_during=0.8) as load,
+        snapshot(load) as holder,
+        ThreadPoolExecutor(READERS) as pool,
+    ):
         holder.execute(READ[0])
         stop = threading.Event()
-        readers = [threading.Thread(target=read, args=(load, stop)) for _ in range(READERS)]
-        for reader in readers:
-            stack.callback(reader.join)
-            reader.start()
-        stack.callback(stop.set)
+        readers = [pool.submit(read, load, stop) for _ in range(READERS)]
         time.sleep(len(load.times(10, 40)))
+        stop.set()
+        assert all(reader.result() > 0 for reader in readers), "everybody has read"
 
 
 def snapshot(load) -> psycopg.Connection:
@@ -36,9 +37,13 @@ def snapshot(load) -> psycopg.Connection:
     return conn
 
 
-def read(load, stop: threading.Event) -> None:
+def read(load, stop: threading.Event) -> int:
+    """How often it read everything."""
+    times = 0
     with snapshot(load) as conn:
         while not stop.wait(1):  # people look at a dashboard now and then
             with conn.transaction():
                 for statement in READ:
                     conn.execute(statement)
+            times += 1
+    return times

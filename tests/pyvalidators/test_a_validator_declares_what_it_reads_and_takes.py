@@ -6,6 +6,7 @@ from typing import Literal
 import pytest
 from jsonschema import Draft202012Validator
 
+import pyvalidators
 from pyvalidators import VALIDATORS, UnknownValidator, Verdict, catalog, get, validator
 
 
@@ -48,6 +49,13 @@ def test_the_fingerprint_is_the_hash_of_the_source_file():
     assert VALIDATORS["fine"].fingerprint == hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:16]
 
 
+def test_a_helper_of_another_file_counts_in_the_fingerprint():
+    package = Path(pyvalidators.__file__).parent
+    files = [package / name for name in ("sql.py", "code.py")]
+    source = b"".join(file.read_bytes() for file in files)
+    assert get("sql_parses").fingerprint == hashlib.sha256(source).hexdigest()[:16]
+
+
 def test_validators_of_different_files_have_different_fingerprints():
     assert get("max_length").fingerprint == get("matches").fingerprint != get("sql_parses").fingerprint
 
@@ -65,7 +73,7 @@ def test_the_catalog_is_sorted_json_rows():
 
 def test_an_unknown_name_gets_a_hint():
     with pytest.raises(
-        UnknownValidator, match=r"'maxlength' \(did you mean 'max_length'\?\)\. There are: contains_none, "
+        UnknownValidator, match=r"'maxlength' \(did you mean 'max_length'\?\)\. There are: .*contains_none, "
     ):
         get("maxlength")
 

@@ -1,14 +1,61 @@
+import json
+
 import pytest
 
 from pyvalidators import VALIDATORS, batch
 
 CONFIGS = {
+    "code_fenced": {"language": "sql", "only": True},
+    "complexity": {"max_tokens": 100},
+    "contains_all": {"words": ["forbidden", "禁止"]},
+    "contains_any": {"words": ["forbidden", "禁止"]},
     "contains_none": {"words": ["forbidden", "禁止"]},
+    "cost_budget": {"usd": 1},
     "equals_expected": {"normalize": ["unicode", "case", "punctuation", "whitespace"]},
+    "is_refusal": {},
+    "json_equals_expected": {"paths": ["", "/a"]},
     "json_schema": {"schema": {"type": "object"}},
+    "label_allowed": {"labels": ["a"], "normalize": ["unicode", "case", "punctuation", "whitespace"]},
+    "label_expected": {"normalize": ["unicode", "case", "punctuation", "whitespace"]},
+    "label_implied": {"rules": [{"if": r"forbidden|select|^a*$", "then": ["a"]}]},
+    "language": {"allowed": ["en"]},
+    "latency_budget": {"seconds": 1},
+    "links_allowed": {"domains": ["example.com"]},
+    "markdown_valid": {},
     "matches": {"pattern": r"(?s)^.*end$"},
     "max_length": {"limit": 1_000, "unit": "words"},
+    "min_length": {"limit": 1_000, "unit": "words"},
+    "no_prompt_leak": {"prompt": "You are the forbidden assistant.", "words": 3},
+    "numbers_in_context": {"rel_tol": 0.01},
+    "numeric_close": {"take": "last"},
+    "pii": {},
+    "prompt_injection": {},
+    "python_lint": {},
+    "python_parses": {},
+    "quotes_in_context": {"min_length": 1},
+    "readability": {"min_ease": 50},
+    "same_language_as_input": {},
+    "similar_to_expected": {"method": "token_f1"},
+    "sql_equivalent": {},
+    "sql_known_names": {"schema": {"t": ["a"]}},
+    "sql_lint": {},
     "sql_parses": {},
+    "sql_read_only": {},
+    "starts_with": {"words": ["forbidden", "禁止"]},
+    "token_budget": {"limit": 1},
+    "tone_words": {"tones": ["hype"]},
+    "tool_allowed": {"tools": ["a"]},
+    "tool_call_expected": {"arguments": "subset"},
+    "tool_call_valid": {"tools": [{"name": "a"}]},
+}
+# Of columns that are not text: what the odd text is put into, or a value that is fine.
+COLUMNS = {
+    "context": lambda text: json.dumps([{"text": text}]),
+    "cost_usd": lambda text: "0.5",
+    "ended_at": lambda text: "2026-01-02T00:00:01+00:00",
+    "prompt_tokens": lambda text: "1",
+    "completion_tokens": lambda text: "1",
+    "started_at": lambda text: "2026-01-02T00:00:00+00:00",
 }
 ODD = {
     "empty": "",
@@ -28,11 +75,16 @@ HUGE = {
     "spaces": " " * 10_000_000,
     "json": "[" + "1," * 5_000_000 + "1]",
     "sql": "select " + "a + " * 2_500_000 + "a",
+    "digits": "1,2 " * 2_500_000,
+    "links": "[a](b)" * 1_600_000,
 }
 
 
 def run(name, texts, **budgets):
-    return batch.run(name, CONFIGS[name], [texts] * len(VALIDATORS[name].fields), **budgets)
+    columns = [
+        [text if text is None else COLUMNS.get(field, str)(text) for text in texts] for field in VALIDATORS[name].fields
+    ]
+    return batch.run(name, CONFIGS[name], columns, **budgets)
 
 
 @pytest.mark.parametrize("name", CONFIGS)
@@ -57,8 +109,8 @@ def test_null_abstains(name):
 @pytest.mark.parametrize("kind", HUGE)
 def test_ten_megabytes_end_as_a_verdict_or_as_a_timeout(name, kind):
     results = run(name, [HUGE[kind], "select 1"], step_budget_s=0.25, batch_budget_s=60)
-    assert results.status[0] in ("ok", "error", "timeout")
-    assert results.status[1] == "ok"
+    assert results.status[0] in ("ok", "error", "timeout", "abstained")
+    assert results.status[1] in ("ok", "abstained")
     assert all(len(text or "") < 10_000 for text in results.reason + results.details)
 
 

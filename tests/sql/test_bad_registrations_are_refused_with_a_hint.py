@@ -16,7 +16,9 @@ CASES = [
     ("""add_validator('v', 'py:max_length', '{"limit": 5.5}')""", 'config key "limit": 5.5', "integer"),
     ("""add_validator('v', 'py:max_length', '{"limit": null}')""", 'config key "limit": null', "integer"),
     ("""add_validator('v', 'py:max_length', '{"limit": 5, "unit": "pages"}')""", 'config key "unit": "pages"', "words"),
+    ("""add_validator('v', 'py:complexity', '{"max_words": "5"}')""", 'config key "max_words": "5"', "integer"),
     ("""add_validator('v', 'py:contains_none', '{"words": [1]}')""", 'config key "words": [1]', "string"),
+    ("""add_validator('v', 'py:code_fenced', '{"language": 3}')""", 'config key "language": 3', "null"),
     ("add_validator('v', 'good', '[1]')", "a JSON object, not [1]", '{"limit": 500}'),
     ("add_validator('v', 'good', NULL)", "a JSON object, not NULL", '{"limit": 500}'),
     ("add_validator('no spaces', 'good')", "bad validator name: 'no spaces'", "A letter, then"),
@@ -87,3 +89,8 @@ def test_a_function_is_found_however_it_is_named(fw):
     fw.insert("x")
     fw.drain()
     assert fw.verdicts("v") == {1: [1, "ok", True]}
+
+
+def test_what_may_be_null_may_be_a_value_or_null(fw):
+    for config in ('{"language": "sql"}', '{"language": null}', "{}"):
+        fw.execute("SELECT flywheel.add_validator('v', 'py:code_fenced', %s)", (config,))

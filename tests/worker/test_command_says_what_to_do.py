@@ -1,5 +1,6 @@
 """An error names what was given and what to do about it."""
 
+import re
 import subprocess
 import sys
 
@@ -33,13 +34,14 @@ def test_a_database_that_does_not_exist(full_dsn):
 def test_a_user_without_rights(full_db, full_dsn, command, tmp_path):
     file = tmp_path / "steps.jsonl"
     file.write_text("{}\n")
-    full_db.execute("DROP ROLE IF EXISTS flywheel_test_nobody")
-    full_db.execute("CREATE ROLE flywheel_test_nobody LOGIN")
+    nobody = f"flywheel_test_nobody_{command}"  # roles are the cluster's, and tests run side by side
+    full_db.execute(f"DROP ROLE IF EXISTS {nobody}")
+    full_db.execute(f"CREATE ROLE {nobody} LOGIN")
     try:
-        dsn = make_conninfo(full_dsn, user="flywheel_test_nobody")
+        dsn = make_conninfo(full_dsn, user=nobody)
         said = complaint(command, *([file] if command == "load" else []), "--dsn", dsn)
     finally:
-        full_db.execute("DROP ROLE flywheel_test_nobody")
+        full_db.execute(f"DROP ROLE {nobody}")
     assert "permission denied" in said
     assert "flywheel_worker" in said
 
@@ -102,3 +104,10 @@ def test_a_provider_that_is_not_configured(full_dsn):
     said = complaint("demo", "--provider", "openai", "--model", "gpt-4o", "--dsn", full_dsn)
     assert 'provider "openai" does not exist' in said
     assert "flywheel.set_provider" in said
+
+
+def test_status_says_what_queue_health_warns_of(full_db, full_dsn):
+    full_db.execute("UPDATE flywheel.maintenance SET last_run_at = now() - interval '1 hour' WHERE task = 'drain'")
+    command = [sys.executable, "-m", "pg_flywheel", "status", "--dsn", full_dsn]
+    said = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
+    assert re.search(r"no drain has run for 36\d\d s: start flywheel worker", " ".join(said.split()))

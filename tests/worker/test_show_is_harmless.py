@@ -30,6 +30,7 @@ PICTURES = {
         [{"node": NASTY, "variant": NASTY, "steps": 2, "failing": 1, "lo": 0.1, "hi": 0.9}]
     ),
     "queues": lambda: show.queues([QUEUE | {"queue": NASTY}]),
+    "warning": lambda: show.last_drain([QUEUE | {"warning": NASTY}]),
     "trace": lambda: show.trace([STEP | TEXTS | {"verdicts": VERDICTS}]),
 }
 
