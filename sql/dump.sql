@@ -22,7 +22,7 @@ BEGIN
         FOREACH name IN ARRAY ARRAY[
             'providers', 'provider_state', 'prices', 'judge_state', 'spending', 'validators', 'validator_versions', 'activations',
             'metric_rollup', 'dead_letters', 'deferrals', 'inbox', 'retention', 'maintenance', 'team_pipelines',
-            'topic_examples', 'traces_id_seq', 'validator_versions_id_seq', 'activations_id_seq']
+            'topic_examples', 'rubrics', 'trace_groups', 'labels', 'fixes', 'labels_id_seq', 'fixes_id_seq', 'traces_id_seq', 'validator_versions_id_seq', 'activations_id_seq']
         LOOP
             PERFORM pg_extension_config_dump(format('flywheel.%I', name)::regclass, '');
         END LOOP;

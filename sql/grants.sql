@@ -80,8 +80,12 @@ BEGIN
         flywheel.partition_size, flywheel.range_of, flywheel.utc_day, flywheel.estimate, flywheel.check_sample_rate
         TO flywheel_reader, flywheel_reviewer;
 
-    -- People who look at failures: the steps, too.
-    GRANT SELECT ON flywheel.traces TO flywheel_reviewer;
+    -- People who look at failures: the steps, too; and who say what they think of them.
+    GRANT SELECT ON flywheel.traces, flywheel.rubrics, flywheel.labels, flywheel.fixes TO flywheel_reviewer;
+    GRANT INSERT (step_id, validator, rubric_version, passed, score, category, critique, rater, sampling_design, inclusion_probability)
+        ON flywheel.labels TO flywheel_reviewer;
+    GRANT INSERT (step_id, corrected_output, what_went_wrong, why, author) ON flywheel.fixes TO flywheel_reviewer;
+    GRANT EXECUTE ON FUNCTION flywheel.current_rubric, flywheel.trace_group, flywheel.split_of TO flywheel_reviewer;
 
     -- The worker and the scheduler: drain, claim, record. Validators written in SQL run with this role's rights, so it
     -- reads steps; of the results only which there are.

@@ -2,6 +2,7 @@
 -- are all built from this list.
 \ir schema.sql
 \ir validators/tables.sql
+\ir labels/rubrics.sql
 \ir judges/state.sql
 \ir judges/budget.sql
 \ir judges/holds.sql
@@ -13,6 +14,8 @@
 \ir metrics/rollup.sql
 \ir teams/teams.sql
 \ir validators/sampling.sql
+\ir labels/labels.sql
+\ir fixes/fixes.sql
 \ir validators/lock.sql
 \ir partitions/make.sql
 \ir partitions/tend.sql

@@ -29,10 +29,12 @@ COMMENT ON FUNCTION flywheel.set_retention(interval, text) IS
 'Has flywheel.drain() remove steps whose created_at is longer ago than keep, with their verdicts, dead letters and deferrals: of one pipeline, or of all that have no setting of their own. NULL keeps them for ever. Metrics keep counting what is gone; flywheel.coverage counts the steps that are there; what still waited for an answer is dropped. Whole partitions are dropped when everything in them is old enough, else steps are deleted in small batches.';
 
 CREATE VIEW flywheel.kept_steps AS
-SELECT NULL::bigint AS step_id WHERE false;
+SELECT l.step_id FROM flywheel.labels l
+UNION ALL
+SELECT f.step_id FROM flywheel.fixes f;
 
 COMMENT ON VIEW flywheel.kept_steps IS
-'Steps that retention leaves alone, however old they are. None so far.';
+'Steps that retention leaves alone, however old they are: those with a label or a fix.';
 COMMENT ON COLUMN flywheel.kept_steps.step_id IS 'flywheel.traces.id.';
 
 CREATE FUNCTION flywheel.expired_sql() RETURNS text

@@ -11,7 +11,9 @@ CREATE FUNCTION flywheel.add_judge(
     sample_rate double precision DEFAULT 1,
     mode        text DEFAULT 'eager',
     temperature double precision DEFAULT 0,
-    enabled     boolean DEFAULT true
+    enabled     boolean DEFAULT true,
+    few_shot    int DEFAULT 0,
+    votes       int DEFAULT 1
 ) RETURNS int
     LANGUAGE plpgsql
 AS $$
@@ -31,6 +33,14 @@ BEGIN
         RAISE EXCEPTION 'bad temperature: %', coalesce(temperature::text, 'NULL')
             USING ERRCODE = 'invalid_parameter_value', HINT = 'Expected 0 to 2; 0 is the most reproducible.';
     END IF;
+    IF few_shot IS NULL OR NOT few_shot BETWEEN 0 AND 20 THEN
+        RAISE EXCEPTION 'bad number of few-shot examples: %', coalesce(few_shot::text, 'NULL')
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'Expected 0 to 20.';
+    END IF;
+    IF votes IS NULL OR votes NOT IN (1, 3, 5, 7, 9) THEN
+        RAISE EXCEPTION 'bad number of votes: %', coalesce(votes::text, 'NULL')
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'Expected 1, or an odd number up to 9, so that there is a majority.';
+    END IF;
     IF NOT EXISTS (SELECT FROM flywheel.providers p WHERE p.name = provider) THEN
         RAISE EXCEPTION 'provider "%" does not exist', provider
             USING ERRCODE = 'undefined_object',
@@ -39,7 +49,7 @@ BEGIN
     END IF;
     w.validator := name;
     w.runs_in := 'judge';
-    w.config := jsonb_build_object('temperature', temperature);
+    w.config := jsonb_build_object('temperature', temperature, 'few_shot', few_shot, 'votes', votes);
     w.pipeline := pipeline;
     w.node := node;
     w.node_type := node_type;
@@ -52,5 +62,5 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION flywheel.add_judge(text, text, text, text, text, text, text, double precision, text, double precision, boolean) IS
-'Registers an LLM judge, or makes a new version of it when something changed; returns the version''s id. rubric: what passes and what fails. provider: one of flywheel.providers. pipeline, node, node_type, sample_rate, mode: as for flywheel.add_validator.';
+COMMENT ON FUNCTION flywheel.add_judge(text, text, text, text, text, text, text, double precision, text, double precision, boolean, int, int) IS
+'Registers an LLM judge, or makes a new version of it when something changed; returns the version''s id. rubric: what passes and what fails. provider: one of flywheel.providers. pipeline, node, node_type, sample_rate, mode: as for flywheel.add_validator. few_shot: approved labels shown to it as examples, 0 to 20. votes: how often it is asked; the majority decides; wants a temperature over 0.';

@@ -116,24 +116,25 @@ COMMENT ON COLUMN flywheel.validators.daily_usd IS 'Judges: US dollars a day (UT
 COMMENT ON COLUMN flywheel.validators.daily_calls IS 'Judges: calls a day (UTC); NULL for no limit.';
 
 CREATE TABLE flywheel.validator_versions (
-    id          int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-    validator   text NOT NULL REFERENCES flywheel.validators,
-    version     int NOT NULL,
-    runs_in     text NOT NULL CHECK (runs_in IN ('sql', 'python', 'judge')),
-    function    text,
-    config      jsonb NOT NULL,
-    pipeline    text,
-    node        text,
-    node_type   text,
-    reads       text[],
-    provider    text REFERENCES flywheel.providers,
-    model       text,
-    rubric      text,
-    fingerprint text NOT NULL,
-    stuck       int NOT NULL DEFAULT 0,
-    suspended   text,
-    created_at  timestamptz NOT NULL DEFAULT now(),
-    created_by  text NOT NULL DEFAULT session_user,
+    id             int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    validator      text NOT NULL REFERENCES flywheel.validators,
+    version        int NOT NULL,
+    runs_in        text NOT NULL CHECK (runs_in IN ('sql', 'python', 'judge')),
+    function       text,
+    config         jsonb NOT NULL,
+    pipeline       text,
+    node           text,
+    node_type      text,
+    reads          text[],
+    provider       text REFERENCES flywheel.providers,
+    model          text,
+    rubric         text,
+    rubric_version int NOT NULL,
+    fingerprint    text NOT NULL,
+    stuck          int NOT NULL DEFAULT 0,
+    suspended      text,
+    created_at     timestamptz NOT NULL DEFAULT now(),
+    created_by     text NOT NULL DEFAULT session_user,
     UNIQUE (validator, version)
 );
 
@@ -152,6 +153,7 @@ COMMENT ON COLUMN flywheel.validator_versions.reads IS 'Columns it reads: a chan
 COMMENT ON COLUMN flywheel.validator_versions.provider IS 'Judges: who is asked.';
 COMMENT ON COLUMN flywheel.validator_versions.model IS 'Judges: the model.';
 COMMENT ON COLUMN flywheel.validator_versions.rubric IS 'Judges: what the output is held against.';
+COMMENT ON COLUMN flywheel.validator_versions.rubric_version IS 'flywheel.rubrics.version: people''s labels under it are what the version is held against.';
 COMMENT ON COLUMN flywheel.validator_versions.fingerprint IS 'Hash of the function''s source. When the source changes, the next drain makes a new version.';
 COMMENT ON COLUMN flywheel.validator_versions.stuck IS 'Steps in a row that timed out or killed their process; from 10 on the version is suspended.';
 COMMENT ON COLUMN flywheel.validator_versions.suspended IS 'Why it switched itself off; NULL: it did not. Its steps are deferred. flywheel.set_validator(name, enabled => true) brings it back, and so does a new version.';

@@ -28,11 +28,15 @@ CREATE FUNCTION flywheel.add_version(w flywheel.validator_versions) RETURNS int
 AS $$
 DECLARE
     new_id int;
+    number int := CASE WHEN w.runs_in <> 'judge' THEN flywheel.current_rubric(w.validator) END;
 BEGIN
+    number := coalesce(number, flywheel.number_rubric(w.validator, w.rubric));
     INSERT INTO flywheel.validator_versions
-        (validator, version, runs_in, function, config, pipeline, node, node_type, reads, provider, model, rubric, fingerprint)
+        (validator, version, runs_in, function, config, pipeline, node, node_type, reads, provider, model, rubric,
+         rubric_version, fingerprint)
     SELECT w.validator, coalesce(max(o.version), 0) + 1, w.runs_in, w.function, w.config, w.pipeline, w.node, w.node_type,
-           w.reads, w.provider, w.model, w.rubric, w.fingerprint
+           w.reads, w.provider, w.model, w.rubric,
+           number, w.fingerprint
     FROM flywheel.validator_versions o WHERE o.validator = w.validator
     RETURNING id INTO new_id;
 

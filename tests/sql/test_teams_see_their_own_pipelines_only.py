@@ -15,8 +15,10 @@ WHERE c.relnamespace = 'flywheel'::regnamespace AND c.relkind IN ('r', 'p', 'v',
   AND c.relname <> 'validator_versions' -- the registry is everybody's
 ORDER BY 1
 """
-LIMITED = ("SELECT relname::text FROM pg_class WHERE relnamespace = 'flywheel'::regnamespace AND relrowsecurity "
-           "AND relname <> 'team_pipelines'")
+LIMITED = (
+    "SELECT relname::text FROM pg_class WHERE relnamespace = 'flywheel'::regnamespace AND relrowsecurity "
+    "AND relname <> 'team_pipelines'"
+)
 
 
 def name_teams(fw, **pipelines):
@@ -36,8 +38,9 @@ def colors(fw):
     fw.execute("SELECT flywheel.add_judge('polite', 'Passes if polite.', 'a-model')")
     steps = {"red": [], "blue": []}
     for pipeline, output in [("red", "x"), ("blue", "x"), ("red", "too long"), ("blue", "far too long"), ("blue", "y")]:
-        steps[pipeline].append(fw.one(
-            "INSERT INTO flywheel.traces (pipeline, output) VALUES (%s, %s) RETURNING id", pipeline, output))
+        steps[pipeline].append(
+            fw.one("INSERT INTO flywheel.traces (pipeline, output) VALUES (%s, %s) RETURNING id", pipeline, output)
+        )
     fw.drain()
     jobs = fw.claim()
     by_step = {job["step_id"]: job for job in jobs}
@@ -45,8 +48,10 @@ def colors(fw):
         for function, step in zip(("defer", "bury"), steps[pipeline], strict=False):
             job = {key: by_step[step][key] for key in ("msg_id", "step_id", "version_id")}
             job |= {"seconds": 3600, "reason": "later", "attempts": 3, "error": "no answer"}
-            fw.one(f"SELECT flywheel.{function}_judgements('default', jsonb_build_array(%s::jsonb))",
-                   psycopg.types.json.Json(job))
+            fw.one(
+                f"SELECT flywheel.{function}_judgements('default', jsonb_build_array(%s::jsonb))",
+                psycopg.types.json.Json(job),
+            )
     fw.execute("REFRESH MATERIALIZED VIEW flywheel.failure_reason_counts")
     return steps
 
@@ -55,10 +60,17 @@ def test_a_member_sees_nothing_of_other_pipelines(fw, colors, member_of):
     teams = name_teams(fw, red=["red"], blue=["blue"])
     reviewer = member_of("reviewer", teams=[teams["red"]])
     relations = fw.rows(ABOUT_STEPS)
-    assert {"flywheel.metrics", "flywheel.failure_reasons", "flywheel.traces", "flywheel.verdicts",
-            "flywheel.dead_letters", "flywheel.deferrals", "flywheel.metric_rollup"} <= {name for name, _ in relations}
+    assert {
+        "flywheel.metrics",
+        "flywheel.failure_reasons",
+        "flywheel.traces",
+        "flywheel.verdicts",
+        "flywheel.dead_letters",
+        "flywheel.deferrals",
+        "flywheel.metric_rollup",
+    } <= {name for name, _ in relations}
     for relation, column in relations:
-        seen = {value for value, in reviewer.execute(f"SELECT DISTINCT {column} FROM {relation}")}
+        seen = {value for (value,) in reviewer.execute(f"SELECT DISTINCT {column} FROM {relation}")}
         allowed = {"red"} if column == "pipeline" else set(colors["red"])
         assert seen <= allowed, relation
         assert seen or fw.one(f"SELECT count(*) FROM {relation}") == 0, relation
@@ -78,14 +90,16 @@ def test_a_team_sees_its_own_metrics(fw, colors, member_of):
 def test_coverage_adds_up_for_each_team_before_and_after_it_is_settled(fw, colors, member_of):
     teams = name_teams(fw, red=["red"], blue=["blue"])
     reader = member_of("reader", teams=[teams["red"]])
-    coverage = ("SELECT validator, steps, verdicts, pending, deferred, dead_letters, not_eligible "
-                "FROM flywheel.coverage ORDER BY validator")
+    coverage = (
+        "SELECT validator, steps, verdicts, pending, deferred, dead_letters, not_eligible "
+        "FROM flywheel.coverage ORDER BY validator"
+    )
     mine = [("polite", 2, 0, 0, 1, 1, 0), ("short", 2, 2, 0, 0, 0, 0)]
     assert reader.execute(coverage).fetchall() == mine
     # A block is settled once every team has its answers; judge 'polite' still waits, 'short' does not.
     fw.execute("SELECT setval('flywheel.traces_id_seq', 20000)")
     fw.wait_until("SELECT flywheel.sweep() >= 0 AND EXISTS (SELECT FROM flywheel.coverage_ledger)")
-    assert {"short"} == {name for name, in fw.rows("SELECT DISTINCT validator FROM flywheel.coverage_ledger")}
+    assert {"short"} == {name for (name,) in fw.rows("SELECT DISTINCT validator FROM flywheel.coverage_ledger")}
     assert reader.execute(coverage).fetchall() == mine
     assert fw.rows(coverage) == [("polite", 5, 0, 1, 2, 2, 0), ("short", 5, 5, 0, 0, 0, 0)]
 
@@ -103,11 +117,11 @@ def test_a_writer_inserts_into_its_own_pipelines(fw, colors, member_of):
     teams = name_teams(fw, red=["red"], blue=["blue"])
     writer = member_of("writer", teams=[teams["red"]])
     insert = "INSERT INTO flywheel.traces (pipeline, output) VALUES (%s, 'secret words') RETURNING id"
-    step, = writer.execute(insert, ["red"]).fetchone()
+    (step,) = writer.execute(insert, ["red"]).fetchone()
     with pytest.raises(InsufficientPrivilege) as refused:
         writer.execute(insert, ["blue"])
     assert "secret words" not in str(refused.value)
-    assert {id for id, in writer.execute("SELECT id FROM flywheel.traces")} == {*colors["red"], step}
+    assert {id for (id,) in writer.execute("SELECT id FROM flywheel.traces")} == {*colors["red"], step}
     assert writer.execute("SELECT passed FROM flywheel.check(output => 'x')").fetchall() == [(True,)]
     with pytest.raises(InsufficientPrivilege):
         member_of("writer").execute(insert, ["red"])
@@ -133,8 +147,16 @@ def test_row_security_is_on_while_there_are_teams(fw, member_of):
     fw.conn.add_notice_handler(lambda notice: heard.append((notice.message_primary, notice.message_hint)))
     fw.execute("INSERT INTO flywheel.team_pipelines VALUES ('No Such', 'red')")
     assert [("is not a role" in what, '"No Such"' in hint) for what, hint in heard] == [(True, True)]
-    assert {name for name, in fw.rows(LIMITED)} == {
-        "traces", "verdicts", "dead_letters", "deferrals", "metric_rollup", "coverage_ledger"}
+    assert {name for (name,) in fw.rows(LIMITED)} == {
+        "traces",
+        "verdicts",
+        "dead_letters",
+        "deferrals",
+        "metric_rollup",
+        "coverage_ledger",
+        "labels",
+        "fixes",
+    }
     fw.execute("DELETE FROM flywheel.team_pipelines")
     assert fw.rows(LIMITED) == []
 
@@ -143,8 +165,10 @@ def test_a_member_sees_its_own_team_only(fw, member_of):
     teams = name_teams(fw, red=["red"], blue=["blue"])
     reader = member_of("reader", teams=[teams["red"]])
     assert reader.execute("SELECT pipeline FROM flywheel.team_pipelines").fetchall() == [("red",)]
-    for statement in ("DELETE FROM flywheel.team_pipelines",
-                      "INSERT INTO flywheel.team_pipelines VALUES (user, 'blue')"):
+    for statement in (
+        "DELETE FROM flywheel.team_pipelines",
+        "INSERT INTO flywheel.team_pipelines VALUES (user, 'blue')",
+    ):
         with pytest.raises(InsufficientPrivilege):
             reader.execute(statement)
 
