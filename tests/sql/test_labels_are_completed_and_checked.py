@@ -33,8 +33,10 @@ def test_the_rest_of_a_label_follows_from_its_step(judged):
 )
 def test_a_bad_label_is_refused(judged, values, error):
     with pytest.raises(psycopg.Error, match=error):
-        judged.execute("INSERT INTO flywheel.labels (step_id, validator, rubric_version, passed, inclusion_probability, "
-                       f"score) VALUES {values}")  # fmt: skip
+        judged.execute(
+            f"INSERT INTO flywheel.labels (step_id, validator, rubric_version, passed, inclusion_probability, score) "
+            f"VALUES {values}"
+        )
 
 
 def test_a_label_for_a_retired_rubric_is_refused(judged):
