@@ -1,6 +1,7 @@
 -- pg_flywheel, in load order: one file a line. `psql -f sql/install.sql`, the extension script and `flywheel install`
 -- are all built from this list.
 \ir schema.sql
+\ir judges/providers.sql
 \ir validators/tables.sql
 \ir labels/rubrics.sql
 \ir judges/state.sql
