@@ -5,10 +5,11 @@ CREATE FUNCTION flywheel.tend_partitions() RETURNS text
 AS $$
 DECLARE
     began   timestamptz := clock_timestamp();
-    size    bigint := pg_relation_size('flywheel.traces_default') + pg_relation_size('flywheel.verdicts_default');
+    size    bigint;
     n       bigint;
     problem text;
 BEGIN
+    size := pg_relation_size('flywheel.traces_default') + pg_relation_size('flywheel.verdicts_default');
     FOR n IN SELECT * FROM flywheel.missing_partitions() LOOP
         EXIT WHEN clock_timestamp() > began + interval '0.1 seconds'; -- the rest at the next turn
         IF size > 64 * 1024 ^ 2 THEN
@@ -28,6 +29,8 @@ BEGIN
     END LOOP;
     -- No news while there are two more ahead.
     RETURN CASE WHEN n <= flywheel.range_of(flywheel.next_step_id()) + 2 THEN problem END;
+EXCEPTION WHEN lock_not_available THEN
+    RETURN NULL; -- somebody moves steps or empties the table
 END
 $$;
 
