@@ -96,7 +96,7 @@ BEGIN
     GRANT EXECUTE ON FUNCTION
         -- drain calls these
         flywheel.begin_drain, flywheel.dispatch, flywheel.sweep, flywheel.sweep_if_due, flywheel.maintain, flywheel.claim,
-        flywheel.run, flywheel.hold, flywheel.split, flywheel.acknowledge, flywheel.retry, flywheel.requeue,
+        flywheel.run, flywheel.share_steps, flywheel.hold, flywheel.split, flywheel.acknowledge, flywheel.retry, flywheel.requeue,
         flywheel.validate, flywheel.hand_over, flywheel.lock_steps, flywheel.block_of, flywheel.wanted_sql, flywheel.eligible_sql,
         flywheel.sample_point, flywheel.store_outcomes, flywheel.store_error, flywheel.outcomes_sql, flywheel.call_sql,
         flywheel.outcome_sql, flywheel.try_call, flywheel.try_python, flywheel.outcome_of, flywheel.field_sql, flywheel.lapsed,

@@ -95,7 +95,7 @@ BEGIN
     ON CONFLICT (queue) DO UPDATE
     SET waiting = excluded.waiting, oldest_at = excluded.oldest_at, measured_at = excluded.measured_at;
 
-    FOR q IN SELECT l.queue_name FROM pgmq.list_queues() l WHERE l.queue_name LIKE 'flywheel\_%' LOOP
+    FOR q IN SELECT l.queue_name FROM pgmq.list_queues() l WHERE l.queue_name LIKE 'flywheel\_%' ORDER BY 1 LOOP
         EXECUTE format(
             'INSERT INTO flywheel.queue_stats AS s
              SELECT %L, count(*) FILTER (WHERE vt <= clock_timestamp()), count(*) FILTER (WHERE vt > clock_timestamp()),
@@ -114,11 +114,16 @@ CREATE FUNCTION flywheel.maintain(leaving boolean DEFAULT false) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off
 AS $$
 DECLARE
+    mine     boolean;
     retained record;
 BEGIN
-    IF flywheel.due('measure_queues') OR leaving THEN
+    PERFORM flywheel.share_steps();
+    mine := flywheel.due('measure_queues');
+    IF mine OR leaving THEN
         PERFORM flywheel.measure_queues();
-        PERFORM flywheel.done('measure_queues');
+        IF mine THEN -- else another session has the row of this chore, and may be waiting for those that were just written
+            PERFORM flywheel.done('measure_queues');
+        END IF;
     END IF;
     IF flywheel.due('merge_rollup') THEN
         PERFORM flywheel.merge_rollup();

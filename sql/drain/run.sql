@@ -67,6 +67,7 @@ DECLARE
     w       flywheel.validator_versions;
     stored  bigint := 0;
 BEGIN
+    PERFORM flywheel.share_steps();
     SELECT * INTO w FROM flywheel.validator_versions v WHERE v.id = (m.message ->> 'version')::int;
     IF flywheel.lapsed(m) AND w.suspended IS NULL THEN
         PERFORM flywheel.split(m, 'flywheel_code', coalesce(m.message ->> 'error',

@@ -53,6 +53,7 @@ DECLARE
     first_step bigint; -- of the taken steps: no other partition is looked into
     last_step  bigint;
 BEGIN
+    PERFORM flywheel.share_steps();
     IF counting THEN
         PERFORM FROM flywheel.provider_state s WHERE s.provider = claim_judgements.provider FOR UPDATE;
         SELECT a.calls, a.probe INTO wanted, probe FROM flywheel.allowed_calls(provider, qty) a;

@@ -53,6 +53,7 @@ DECLARE
     worst    jsonb;
     s        flywheel.provider_state;
 BEGIN
+    PERFORM flywheel.share_steps();
     SELECT * INTO s FROM flywheel.provider_state c WHERE c.provider = fail_judgements.provider FOR UPDATE;
     blamed := flywheel.blame(provider, failures);
 

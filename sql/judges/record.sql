@@ -14,6 +14,7 @@ DECLARE
     stored int;
     called bigint[]; -- the others had an answer that was paid for before
 BEGIN
+    PERFORM flywheel.share_steps();
     PERFORM pg_advisory_xact_lock_shared(hashtextextended(format('flywheel.record %s', k.version_id), 0))
     FROM (SELECT DISTINCT r.version_id FROM jsonb_to_recordset(results) AS r (version_id int) ORDER BY 1) k;
     PERFORM flywheel.lock_steps(k.version_id, k.step_id, k.step_id)
@@ -65,6 +66,7 @@ CREATE FUNCTION flywheel.defer_judgements(provider text, waits jsonb) RETURNS vo
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    PERFORM flywheel.share_steps();
     INSERT INTO flywheel.deferrals (step_id, version_id, until, reason)
     SELECT t.id, r.version_id, clock_timestamp() + make_interval(secs => r.seconds), left(r.reason, 1000)
     FROM jsonb_to_recordset(waits) AS r (step_id bigint, version_id int, seconds double precision, reason text)
@@ -83,6 +85,7 @@ CREATE FUNCTION flywheel.bury_judgements(provider text, results jsonb) RETURNS v
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    PERFORM flywheel.share_steps();
     INSERT INTO flywheel.dead_letters (step_id, version_id, attempts, error)
     SELECT t.id, r.version_id, r.attempts, left(r.error, 1000)
     FROM jsonb_to_recordset(results) AS r (step_id bigint, version_id int, attempts int, error text)

@@ -14,6 +14,7 @@ DECLARE
     fields  text;
     wanted  text;
 BEGIN
+    PERFORM flywheel.share_steps();
     LOOP
         SELECT * INTO m FROM flywheel.claim('flywheel_python', 1, lease_seconds);
         IF m.msg_id IS NULL THEN
@@ -71,6 +72,7 @@ DECLARE
     rest   bigint;
     stored int;
 BEGIN
+    PERFORM flywheel.share_steps();
     SELECT * INTO w FROM flywheel.validator_versions v WHERE v.id = record_python.version_id;
     SELECT q.message INTO m FROM pgmq.q_flywheel_python q WHERE q.msg_id = record_python.msg_id FOR UPDATE;
     IF m IS NULL THEN
