@@ -10,6 +10,7 @@
 -- coverage_ledger, _dirty, _horizon the sweep settles every block anew
 -- queue_stats                       the next drain measures
 -- failure_reason_counts             the next drain refreshes
+-- stopped_drains                    about sessions of this server
 -- python_validators                 the install script; their rows would collide with it
 --
 -- The queues are ordinary tables, which pg_dump saves anyway.

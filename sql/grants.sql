@@ -92,6 +92,7 @@ BEGIN
     GRANT SELECT ON flywheel.traces, flywheel.validator_versions, flywheel.activations, flywheel.providers TO flywheel_worker;
     GRANT SELECT (step_id, version_id) ON flywheel.verdicts, flywheel.dead_letters TO flywheel_worker;
     GRANT INSERT, DELETE ON flywheel.verdicts TO flywheel_worker;
+    GRANT SELECT, INSERT, DELETE ON flywheel.stopped_drains TO flywheel_worker;
     GRANT EXECUTE ON PROCEDURE flywheel.drain TO flywheel_worker;
     GRANT EXECUTE ON FUNCTION
         -- drain calls these

@@ -11,8 +11,7 @@ from tests.worker.conftest import run_once, start_worker, wait_for  # noqa: F401
 
 CODE = (Path(__file__).parent / "validators.py").read_text()
 # So that a test waits for seconds. An innocent step that is stopped on a busy machine gets another turn.
-# Looked for every 2 s: a second cancel while the first is rolled back (temporary files) leaves the range to its lease.
-IMPATIENT = "worker.OVERDUE_S = 3; worker.LOOK_FOR_OVERDUE_S = 2"
+IMPATIENT = "worker.OVERDUE_S = 3; worker.LOOK_FOR_OVERDUE_S = 0.2"
 HEALTHY = 250
 
 

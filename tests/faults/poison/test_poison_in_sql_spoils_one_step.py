@@ -8,6 +8,8 @@ from tests.faults.poison.conftest import IMPATIENT
 pytestmark = pytest.mark.faults
 
 BODY = "BEGIN IF step.output = 'poison' THEN {}; END IF; RETURN true; END"
+STUBBORN = """BEGIN LOOP BEGIN IF step.output <> 'poison' THEN RETURN true; END IF; PERFORM pg_sleep(3600);
+              EXCEPTION WHEN query_canceled THEN NULL; END; END LOOP; END"""
 # Slowly: the files are removed while it is stopped.
 ENDLESS = "WITH RECURSIVE r AS (SELECT repeat('x', 50000) AS x UNION ALL SELECT x FROM r, pg_sleep(0.001)) TABLE r"
 # Gives back what nobody works on, as if the lease of a killed drain were over.
@@ -49,9 +51,7 @@ def test_it_has_its_cause_and_the_others_their_verdicts(fw, run_once, poison):
 def test_one_that_goes_on_when_it_is_cancelled_has_to_go(fw, start_worker, wait_for):
     """Its session is ended; the range comes apart, once its leases are over, until the step is a dead letter."""
     fw.add_healthy()
-    stubborn = """BEGIN LOOP BEGIN IF step.output <> 'poison' THEN RETURN true; END IF; PERFORM pg_sleep(3600);
-                  EXCEPTION WHEN query_canceled THEN NULL; END; END LOOP; END"""
-    fw.function("poisoned", stubborn, language="plpgsql")
+    fw.function("poisoned", STUBBORN, language="plpgsql")
     fw.execute("SELECT flywheel.add_validator('poisoned', 'poisoned')")
     steps = fw.insert_around("poison")
     start_worker(fw.conn.info.dsn, constants="worker.OVERDUE_S = 1; worker.LOOK_FOR_OVERDUE_S = 0.2")
@@ -65,6 +65,28 @@ def test_one_that_goes_on_when_it_is_cancelled_has_to_go(fw, start_worker, wait_
     wait_for(lambda: fw.messages("flywheel_code") == 0)
     fw.assert_all_is_well_but("poisoned", steps)
     assert "killed every time" in fw.why(steps[0], "poisoned")[1]
+
+
+def test_it_is_cancelled_once_however_many_look(fw, another, in_thread):
+    """A second cancel would hit the drain while it notes what to do about the first."""
+    fw.function("v", STUBBORN, language="plpgsql")
+    fw.execute("SELECT flywheel.add_validator('v', 'v')")
+    fw.insert("poison")
+    other = another(fw)
+    draining = in_thread(other.drain)
+    pid = other.conn.info.backend_pid
+    fw.wait_until("SELECT clock_timestamp() > xact_start + interval '1 second' AND wait_event = 'PgSleep' "
+                  "FROM pg_stat_activity WHERE pid = %s", pid)  # fmt: skip
+
+    def stopped_after(share: float) -> int:
+        """Of the time that it has taken so far."""
+        return fw.one("SELECT flywheel.stop_overdue(extract(epoch FROM clock_timestamp() - xact_start) * %s) "
+                      "FROM pg_stat_activity WHERE pid = %s", share, pid)  # fmt: skip
+
+    assert [stopped_after(share) for share in (2, 0.8, 0.8, 0.5)] == [0, 1, 0, 0]
+    assert stopped_after(0.1) == 1, "it goes on, so its session is ended"
+    draining.join_whatever_it_raised()
+    assert isinstance(draining.error, psycopg.OperationalError)
 
 
 def test_a_cancel_by_somebody_costs_nobody_a_verdict(fw, another, in_thread):
