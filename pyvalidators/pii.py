@@ -77,6 +77,15 @@ def pii(
     )
 
 
+@validator(check=_check_kinds)
+def no_pii(output: str, *, kinds: Sequence[Kind] = tuple(Kind.__args__), allowed: Sequence[str] = ()) -> Verdict | bool:
+    """Passes when the output holds no personal data and no secret: `pii` with field "output".
+
+    Abstains when the output is NULL. kinds, allowed, details: as in pii.
+    """
+    return pii(None, output, field="output", kinds=kinds, allowed=allowed)
+
+
 def find(text: str, kinds: Sequence[Kind], allowed: frozenset[str] = frozenset()) -> list[tuple[Kind, int, int]]:
     """(kind, start, end) of every place, by start. What one kind has taken is blank for the next ones."""
     found: list[tuple[Kind, int, int]] = []

@@ -21,9 +21,12 @@ DECLARE
 BEGIN
     IF EXISTS (SELECT FROM pg_extension e WHERE e.extname = 'pg_flywheel') THEN
         FOREACH name IN ARRAY ARRAY[
-            'providers', 'provider_state', 'prices', 'judge_state', 'spending', 'validators', 'validator_versions', 'activations',
-            'metric_rollup', 'dead_letters', 'deferrals', 'inbox', 'retention', 'maintenance', 'team_pipelines',
-            'topic_examples', 'rubrics', 'trace_groups', 'labels', 'fixes', 'labels_id_seq', 'fixes_id_seq', 'traces_id_seq', 'validator_versions_id_seq', 'activations_id_seq']
+            'providers', 'provider_state', 'prices', 'judge_state', 'spending', 'validators', 'validator_versions',
+            'activations', 'metric_rollup', 'dead_letters', 'deferrals', 'inbox', 'retention', 'maintenance',
+            'team_pipelines', 'topics', 'topic_examples', 'rubrics', 'trace_groups', 'labels', 'fixes', 'aligned',
+            'alignment_rollup', 'align_again', 'test_reads', 'split_shares', 'annotations',
+            'labels_id_seq', 'fixes_id_seq', 'traces_id_seq', 'validator_versions_id_seq', 'activations_id_seq',
+            'annotations_id_seq', 'test_reads_id_seq']
         LOOP
             PERFORM pg_extension_config_dump(format('flywheel.%I', name)::regclass, '');
         END LOOP;

@@ -56,7 +56,7 @@ BEGIN
 
     -- The library's validators written in SQL: who drains and who asks check runs them.
     GRANT EXECUTE ON FUNCTION flywheel.json_or_null, flywheel.tool_calls, flywheel.calls_of, flywheel.no_repeated_calls,
-        flywheel.step_budget, flywheel.on_topic, flywheel.novelty, flywheel.topic_of, flywheel.compare_with_examples,
+        flywheel.step_budget, flywheel.on_topic, flywheel.novelty, flywheel.compare_with_examples,
         flywheel.retrieval, flywheel.owned_entities TO flywheel_writer, flywheel_worker;
     -- Pure functions.
     GRANT EXECUTE ON FUNCTION flywheel.ranking, flywheel.relevance, flywheel.graded, flywheel.relevant, flywheel.precision_at_k,
@@ -81,11 +81,29 @@ BEGIN
         TO flywheel_reader, flywheel_reviewer;
 
     -- People who look at failures: the steps, too; and who say what they think of them.
-    GRANT SELECT ON flywheel.traces, flywheel.rubrics, flywheel.labels, flywheel.fixes TO flywheel_reviewer;
+    GRANT SELECT ON flywheel.traces, flywheel.rubrics, flywheel.labels, flywheel.consensus, flywheel.fixes, flywheel.annotations, flywheel.failure_modes, flywheel.test_reads, flywheel.trace_groups, flywheel.split_shares TO flywheel_reviewer;
     GRANT INSERT (step_id, validator, rubric_version, passed, score, category, critique, rater, sampling_design, inclusion_probability)
         ON flywheel.labels TO flywheel_reviewer;
+    GRANT DELETE, UPDATE (passed, score, category, critique, example_approved_by, example_approved_at) -- see own_label, vet_example
+        ON flywheel.labels TO flywheel_reviewer;
+    GRANT INSERT (step_id, note, code, rater), UPDATE (note, code), DELETE ON flywheel.annotations TO flywheel_reviewer;
     GRANT INSERT (step_id, corrected_output, what_went_wrong, why, author) ON flywheel.fixes TO flywheel_reviewer;
+    -- How far judges can be trusted: for dashboards, too.
+    GRANT SELECT ON flywheel.aligned, flywheel.alignment_rollup, flywheel.alignment, flywheel.alignment_weekly, flywheel.corrected_metrics,
+        flywheel.test_reads TO flywheel_reader, flywheel_reviewer;
+    GRANT EXECUTE ON FUNCTION flywheel.alignment_of, flywheel.note_test_read, flywheel.takes_examples,
+        flywheel.corrected_metrics_between, flywheel.judge_version_diff TO flywheel_reader, flywheel_reviewer;
+    GRANT SELECT ON flywheel.double_labels, flywheel.rater_agreement, flywheel.rater_pairs TO flywheel_reviewer;
+    GRANT EXECUTE ON FUNCTION flywheel.normal_cdf, flywheel.normal_quantile, flywheel.z_value, flywheel.stirling_error, flywheel.log_gamma,
+        flywheel.log_beta, flywheel.beta_cdf, flywheel.beta_quantile, flywheel.binomial_cdf, flywheel.clopper_pearson, flywheel.jeffreys,
+        flywheel.agresti_coull, flywheel.newcombe, flywheel.newcombe_paired, flywheel.two_proportion_z, flywheel.mcnemar_exact,
+        flywheel.mcnemar_chi2, flywheel.mcc, flywheel.kappa, flywheel.confusion_metrics, flywheel.post_stratified, flywheel.rogan_gladen,
+        flywheel.ppi, flywheel.calibration_allocation, flywheel.cohen_kappa, flywheel.rating_counts, flywheel.observed_agreement,
+        flywheel.fleiss_kappa, flywheel.gwet_ac1, flywheel.krippendorff_alpha(bigint[], text[]),
+        flywheel.krippendorff_alpha(bigint[], double precision[], text) TO flywheel_reader, flywheel_reviewer;
     GRANT EXECUTE ON FUNCTION flywheel.current_rubric, flywheel.trace_group, flywheel.split_of TO flywheel_reviewer;
+    GRANT EXECUTE ON FUNCTION flywheel.current_rubric, flywheel.trace_group, flywheel.split_of, flywheel.note_test_read,
+        flywheel.is_admin, flywheel.approve_example, flywheel.correct TO flywheel_reviewer;
 
     -- The worker and the scheduler: drain, claim, record. Validators written in SQL run with this role's rights, so it
     -- reads steps; of the results only which there are.

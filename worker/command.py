@@ -15,7 +15,7 @@ import psycopg
 import typer
 from psycopg.rows import dict_row
 
-from . import log, show
+from . import align, log, show
 from .install import VERSION, install, query
 from .load import LoadError, Report, load
 
@@ -209,6 +209,27 @@ def status(dsn: Dsn = "", as_json: Json = False) -> None:
             out.print(table)
             out.print()
     out.print(show.last_drain(found["queues"]))
+
+
+@app.command("align")
+def align_command(
+    judge: Annotated[str, typer.Argument(help="A judge, or any validator with labels.")],
+    dsn: Dsn = "",
+    as_json: Json = False,
+) -> None:
+    """How far a judge can be trusted: its corrected pass rate, its errors, and what to do next."""
+    with errors_in_words(), psycopg.connect(dsn, autocommit=True) as conn:
+        found = align.read(conn, judge)
+    if as_json:
+        print_json(found)
+        return
+    out = show.console()
+    out.print(align.headline(found), markup=False, soft_wrap=True)
+    out.print()
+    out.print(align.table(found))
+    out.print()
+    for sentence in found["next"]:
+        out.print(f"- {show.plain(sentence, 400)}", markup=False, soft_wrap=True)
 
 
 @app.command()

@@ -127,6 +127,7 @@ BEGIN
     END IF;
     IF flywheel.due('merge_rollup') THEN
         PERFORM flywheel.merge_rollup();
+        PERFORM flywheel.tend_alignment();
         PERFORM flywheel.done('merge_rollup');
     END IF;
     IF flywheel.due('failure_reasons') THEN

@@ -1,17 +1,5 @@
 -- What people say of a step: the ground truth that judges are held against, and the examples they learn from.
 
-CREATE TABLE flywheel.trace_groups (
-    trace_group text PRIMARY KEY,
-    split       text NOT NULL CHECK (split IN ('few_shot', 'dev', 'test')),
-    UNIQUE (trace_group, split)
-);
-
-COMMENT ON TABLE flywheel.trace_groups IS
-'The split of each group of traces with a label, fixed with its first label: no group is in two.';
-COMMENT ON COLUMN flywheel.trace_groups.trace_group IS 'session_id of the step, else its trace_id: steps that know of each other.';
-COMMENT ON COLUMN flywheel.trace_groups.split IS
-'few_shot: may stand in prompts. dev: look at it as often as you like. test: kept for the final say; reading it is logged.';
-
 CREATE TABLE flywheel.labels (
     id                    bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     step_id               bigint NOT NULL,
@@ -34,9 +22,11 @@ CREATE TABLE flywheel.labels (
     trace_group           text NOT NULL,
     split                 text NOT NULL,
     step_changed_at       timestamptz,
+    duplicate_of          bigint REFERENCES flywheel.labels ON DELETE SET NULL,
+    keys                  int[] NOT NULL,
     example_approved_by   text,
     example_approved_at   timestamptz,
-    UNIQUE (step_id, validator, rubric_version, rater),
+    CONSTRAINT labels_one_per_rater UNIQUE (step_id, validator, rubric_version, rater),
     FOREIGN KEY (validator, rubric_version) REFERENCES flywheel.rubrics (validator, version),
     FOREIGN KEY (trace_group, split) REFERENCES flywheel.trace_groups (trace_group, split),
     CONSTRAINT labels_say_something CHECK (num_nonnulls(passed, score, category) > 0),
@@ -44,11 +34,13 @@ CREATE TABLE flywheel.labels (
         split = 'few_shot' OR num_nonnulls(example_approved_by, example_approved_at) = 0)
 );
 
-CREATE INDEX labels_validator ON flywheel.labels (validator, rubric_version, split);
+CREATE INDEX labels_validator ON flywheel.labels (validator, rubric_version, split, step_id);
+CREATE INDEX labels_keys ON flywheel.labels USING gin (keys) WITH (fastupdate = off); -- else each INSERT reads the pending list
+CREATE INDEX labels_duplicate_of ON flywheel.labels (duplicate_of) WHERE duplicate_of IS NOT NULL;
 CREATE INDEX labels_trace_group ON flywheel.labels (trace_group);
 
 COMMENT ON TABLE flywheel.labels IS
-'One row per step, validator, rubric version and rater. INSERT (step_id, validator, passed, critique): the rest is filled in. A person who finds the judge wrong writes a label as well. Labels keep their step from retention.';
+'One row per step, validator, rubric version and rater. INSERT (step_id, validator, passed, critique): the rest is filled in. One''s own may be UPDATEd (passed, score, category, critique), which gives it anew, and DELETEd. A person who finds the judge wrong writes a label as well: flywheel.correct(). Labels keep their step from retention, and go when it is deleted.';
 COMMENT ON COLUMN flywheel.labels.id IS 'Key.';
 COMMENT ON COLUMN flywheel.labels.step_id IS 'flywheel.traces.id.';
 COMMENT ON COLUMN flywheel.labels.validator IS 'The validator or judge whose question was answered.';
@@ -70,73 +62,15 @@ COMMENT ON COLUMN flywheel.labels.step_created_at IS 'created_at of the step: th
 COMMENT ON COLUMN flywheel.labels.trace_group IS 'flywheel.trace_groups.trace_group.';
 COMMENT ON COLUMN flywheel.labels.split IS 'few_shot, dev or test: that of the trace group.';
 COMMENT ON COLUMN flywheel.labels.step_changed_at IS 'When the step''s content changed after it was labelled: the label speaks of something that is gone, and no longer counts.';
+COMMENT ON COLUMN flywheel.labels.duplicate_of IS 'A label of nearly the same text in another split, which came first: this one does not count, and is no example.';
+COMMENT ON COLUMN flywheel.labels.keys IS 'Internal: flywheel.shingle_keys() of the step''s input and output.';
 COMMENT ON COLUMN flywheel.labels.example_approved_by IS 'Who let it stand in prompts as a few-shot example: flywheel.approve_example(). Of the few_shot split only.';
 COMMENT ON COLUMN flywheel.labels.example_approved_at IS 'When.';
+COMMENT ON CONSTRAINT labels_one_per_rater ON flywheel.labels IS 'Who thinks again UPDATEs the label.';
 COMMENT ON CONSTRAINT labels_say_something ON flywheel.labels IS 'Give passed, score or category.';
 COMMENT ON CONSTRAINT labels_examples_are_of_the_few_shot_split ON flywheel.labels IS
 'A judge that has seen a label is not measured by it: dev and test labels are never examples.';
 COMMENT ON INDEX flywheel.labels_validator IS 'The labels of a validator.';
+COMMENT ON INDEX flywheel.labels_keys IS 'Labels of similar steps.';
+COMMENT ON INDEX flywheel.labels_duplicate_of IS 'Labels that count again when the other goes.';
 COMMENT ON INDEX flywheel.labels_trace_group IS 'The labels of a group.';
-
-CREATE FUNCTION flywheel.trace_group(session_id text, trace_id text) RETURNS text
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN coalesce(session_id, trace_id);
-
-COMMENT ON FUNCTION flywheel.trace_group(text, text) IS
-'What is kept together in one split: the session, else the trace.';
-
-CREATE FUNCTION flywheel.split_of(trace_group text) RETURNS text
-    LANGUAGE sql STABLE
-    RETURN coalesce((SELECT g.split FROM flywheel.trace_groups g WHERE g.trace_group = split_of.trace_group),
-                    (SELECT CASE WHEN p < 0.2 THEN 'few_shot' WHEN p < 0.6 THEN 'dev' ELSE 'test' END
-                     FROM (SELECT flywheel.sample_point(split_of.trace_group, 'split') AS p) s));
-
-COMMENT ON FUNCTION flywheel.split_of(text) IS
-'The split of a trace group: the one it has, else the one that its hash gives: few_shot 20 %, dev 40 %, test 40 %.';
-
-CREATE FUNCTION flywheel.complete_label() RETURNS trigger
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    current int := flywheel.current_rubric(NEW.validator);
-    step    record;
-BEGIN
-    -- A dump is being loaded: see count_verdicts. What it says was checked when it was written.
-    IF current_setting('check_function_bodies') = 'off' AND current_setting('row_security') = 'off' THEN
-        RETURN NEW;
-    END IF;
-    SELECT t.pipeline, t.node, t.variant, t.created_at, t.session_id, t.trace_id INTO step
-    FROM flywheel.traces t WHERE t.id = NEW.step_id;
-    IF NOT FOUND THEN
-        RAISE EXCEPTION 'step % does not exist', coalesce(NEW.step_id::text, 'NULL')
-            USING ERRCODE = 'foreign_key_violation', HINT = 'Expected an id of flywheel.traces.';
-    ELSIF current IS NULL THEN
-        RAISE EXCEPTION 'there is no validator "%"', coalesce(NEW.validator, 'NULL')
-            USING ERRCODE = 'foreign_key_violation',
-                  HINT = format('Known: %s.', coalesce((SELECT string_agg(d.name, ', ' ORDER BY d.name) FROM flywheel.validators d), 'none'));
-    ELSIF NEW.rubric_version <> current THEN
-        RAISE EXCEPTION 'rubric version % of "%" is not in use', NEW.rubric_version, NEW.validator
-            USING ERRCODE = 'invalid_parameter_value',
-                  HINT = format('The current one is %s: leave rubric_version out.', current);
-    END IF;
-    NEW.rubric_version := current;
-    NEW.pipeline := step.pipeline;
-    NEW.node := step.node;
-    NEW.variant := step.variant;
-    NEW.step_created_at := step.created_at;
-    NEW.trace_group := flywheel.trace_group(step.session_id, step.trace_id);
-    INSERT INTO flywheel.trace_groups (trace_group, split) VALUES (NEW.trace_group, flywheel.split_of(NEW.trace_group))
-    ON CONFLICT DO NOTHING;
-    NEW.split := flywheel.split_of(NEW.trace_group);
-    RETURN NEW;
-END
-$$;
-
-COMMENT ON FUNCTION flywheel.complete_label() IS
-'Trigger: checks a new label and fills in what follows from its step.';
-
-CREATE TRIGGER complete_label
-    BEFORE INSERT ON flywheel.labels
-    FOR EACH ROW EXECUTE FUNCTION flywheel.complete_label();
-
-COMMENT ON TRIGGER complete_label ON flywheel.labels IS 'The rubric, the split and where the step belongs are filled in.';

@@ -31,10 +31,12 @@ COMMENT ON FUNCTION flywheel.set_retention(interval, text) IS
 CREATE VIEW flywheel.kept_steps AS
 SELECT l.step_id FROM flywheel.labels l
 UNION ALL
-SELECT f.step_id FROM flywheel.fixes f;
+SELECT f.step_id FROM flywheel.fixes f
+UNION ALL
+SELECT a.step_id FROM flywheel.annotations a;
 
 COMMENT ON VIEW flywheel.kept_steps IS
-'Steps that retention leaves alone, however old they are: those with a label or a fix.';
+'Steps that retention leaves alone, however old they are: those with a label, a fix or an annotation.';
 COMMENT ON COLUMN flywheel.kept_steps.step_id IS 'flywheel.traces.id.';
 
 CREATE FUNCTION flywheel.expired_sql() RETURNS text

@@ -14,8 +14,19 @@ $$;
 COMMENT ON FUNCTION flywheel.trigrams(text) IS
 'The set of letter trigrams in the words of a text, hashed to 2048 bits; of its first 20,000 characters. Longer than some thousand words, texts look alike.';
 
+CREATE TABLE flywheel.topics (
+    topic       text PRIMARY KEY,
+    fingerprint text NOT NULL,
+    set_at      timestamptz NOT NULL
+);
+
+COMMENT ON TABLE flywheel.topics IS 'Sets of examples of inputs. Write with flywheel.set_examples().';
+COMMENT ON COLUMN flywheel.topics.topic IS 'Your name for a set of examples, such as support or recent.';
+COMMENT ON COLUMN flywheel.topics.fingerprint IS 'Hash of the examples: when it changes, validators that call on_topic with this topic get a new version.';
+COMMENT ON COLUMN flywheel.topics.set_at IS 'When the examples were last set.';
+
 CREATE TABLE flywheel.topic_examples (
-    topic    text,
+    topic    text REFERENCES flywheel.topics ON DELETE CASCADE,
     number   int,
     input    text NOT NULL,
     trigrams bit(2048) NOT NULL GENERATED ALWAYS AS (flywheel.trigrams(input)) STORED,
@@ -25,7 +36,7 @@ CREATE TABLE flywheel.topic_examples (
 
 COMMENT ON TABLE flywheel.topic_examples IS
 'Examples of inputs per topic, for on_topic and novelty. Write with flywheel.set_examples().';
-COMMENT ON COLUMN flywheel.topic_examples.topic IS 'Your name for a set of examples, such as support or recent.';
+COMMENT ON COLUMN flywheel.topic_examples.topic IS 'flywheel.topics.topic.';
 COMMENT ON COLUMN flywheel.topic_examples.number IS 'From 1, in an order that has nothing to do with the inputs.';
 COMMENT ON COLUMN flywheel.topic_examples.input IS 'The example.';
 COMMENT ON COLUMN flywheel.topic_examples.trigrams IS 'flywheel.trigrams(input).';
@@ -54,7 +65,9 @@ BEGIN
     IF topic IS NULL OR topic = '' THEN
         RAISE EXCEPTION 'a set of examples needs a name' USING ERRCODE = 'invalid_parameter_value', HINT = 'Such as ''support''.';
     END IF;
-    DELETE FROM flywheel.topic_examples e WHERE e.topic = set_examples.topic;
+    DELETE FROM flywheel.topics t WHERE t.topic = set_examples.topic;
+    INSERT INTO flywheel.topics
+    SELECT set_examples.topic, md5(string_agg(DISTINCT i, chr(31) ORDER BY i)), now() FROM unnest(inputs) AS i WHERE i ~ '\S' HAVING count(*) > 0;
     INSERT INTO flywheel.topic_examples (topic, number, input)
     SELECT set_examples.topic, row_number() OVER (ORDER BY md5(i)), i FROM (SELECT DISTINCT i FROM unnest(inputs) AS i WHERE i ~ '\S') d;
     GET DIAGNOSTICS stored = ROW_COUNT;
@@ -71,4 +84,4 @@ END
 $$;
 
 COMMENT ON FUNCTION flywheel.set_examples(text, text[]) IS
-'Replaces the examples of a topic by these inputs, without repetitions; returns how many. For novelty call it now and then with recent inputs: SELECT flywheel.set_examples(''recent'', ARRAY(SELECT input FROM flywheel.traces WHERE node = ''intent'' ORDER BY id DESC LIMIT 2000)). Verdicts that were given before stay.';
+'Replaces the examples of a topic by these inputs, without repetitions; returns how many. For novelty call it now and then with recent inputs: SELECT flywheel.set_examples(''recent'', ARRAY(SELECT input FROM flywheel.traces WHERE node = ''intent'' ORDER BY id DESC LIMIT 2000)). Verdicts that were given before stay. Where the examples are others than before, the next drain makes a new version of the validators that call on_topic with this topic; not of novelty''s, whose examples are meant to move with time.';

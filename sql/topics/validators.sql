@@ -18,28 +18,11 @@ $$;
 COMMENT ON FUNCTION flywheel.compare_with_examples(text, text) IS
 'How far a text is from the examples of a topic: mean distance to the three nearest; p: the share of the examples that are as far or farther from their own neighbours, an empirical (conformal) p-value; and the nearest example. NULL distance: the topic has no examples.';
 
-CREATE FUNCTION flywheel.topic_of(config jsonb, VARIADIC allowed text[]) RETURNS text
-    LANGUAGE plpgsql IMMUTABLE
-AS $$
-DECLARE
-    unknown text := (SELECT k FROM jsonb_object_keys(config) AS k WHERE k <> ALL (allowed) LIMIT 1);
-BEGIN
-    IF unknown IS NOT NULL OR config ->> 'topic' IS NULL THEN
-        RAISE EXCEPTION '%', coalesce('this validator does not take config key "' || unknown || '"', 'this validator needs config key "topic"')
-            USING ERRCODE = 'invalid_parameter_value', HINT = format('It takes: %s.', array_to_string(allowed, ', '));
-    END IF;
-    RETURN config ->> 'topic';
-END
-$$;
-
-COMMENT ON FUNCTION flywheel.topic_of(jsonb, text[]) IS
-'Internal: the topic that a config names; raises when it names none or has keys that the validator does not take.';
-
 CREATE FUNCTION flywheel.on_topic(step flywheel.traces, config jsonb) RETURNS flywheel.verdict
     LANGUAGE plpgsql STABLE
 AS $$
 DECLARE
-    topic   text := flywheel.topic_of(config, 'topic', 'keywords', 'alpha');
+    topic   text := config ->> 'topic';
     alpha   double precision := coalesce((config ->> 'alpha')::double precision, 0.05);
     keyword text;
     c       record;
@@ -51,6 +34,8 @@ BEGIN
     WHERE strpos(lower(step.input), lower(k)) > 0 LIMIT 1;
     IF keyword IS NOT NULL THEN
         RETURN (true, NULL, NULL, jsonb_build_object('keyword', keyword))::flywheel.verdict;
+    ELSIF topic IS NULL THEN
+        RETURN (false, NULL, 'has none of the keywords', NULL)::flywheel.verdict;
     END IF;
     SELECT * INTO c FROM flywheel.compare_with_examples(topic, step.input);
     IF c.distance IS NULL THEN
@@ -63,13 +48,38 @@ END
 $$;
 
 COMMENT ON FUNCTION flywheel.on_topic(flywheel.traces, jsonb) IS
-'Validator: passes when the input holds one of keywords (any case), or is as near to the examples of topic as all but alpha of them are to each other. config: {"topic": required, "keywords": [], "alpha": 0.05}; alpha is about the share of good inputs that fail. score: similarity, 0 to 1, the mean over the three nearest examples; details: {"p", "nearest"} or {"keyword"}. Abstains without input or examples. It compares spelling, not meaning: hundreds of examples, as people write them, are what it lives on.';
+'Validator: passes when the input holds one of keywords (any case), or is as near to the examples of topic as all but alpha of them are to each other. config: {"topic": text, "keywords": [], "alpha": 0.05}, with topic, keywords or both; alpha is about the share of good inputs that fail. score: similarity, 0 to 1, the mean over the three nearest examples; details: {"p", "nearest"} or {"keyword"}. Abstains without input or examples. It compares spelling, not meaning: hundreds of examples, as people write them, are what it lives on.';
+
+CREATE FUNCTION flywheel.on_topic_config() RETURNS jsonb
+    LANGUAGE sql IMMUTABLE
+    RETURN '{
+        "properties": {
+            "topic": {"type": "string"},
+            "keywords": {"type": "array", "items": {"type": "string"}, "default": []},
+            "alpha": {"type": "number", "minimum": 0, "default": 0.05}},
+        "required": []}'::jsonb;
+
+COMMENT ON FUNCTION flywheel.on_topic_config() IS 'What config flywheel.on_topic takes, as JSON Schema.';
+
+CREATE FUNCTION flywheel.on_topic_check(config jsonb) RETURNS void
+    LANGUAGE plpgsql IMMUTABLE
+AS $$
+BEGIN
+    IF NOT config ? 'topic' AND coalesce(config -> 'keywords', '[]') = '[]' THEN
+        RAISE EXCEPTION 'flywheel.on_topic has nothing to compare with'
+            USING ERRCODE = 'invalid_parameter_value',
+                  HINT = 'Give a topic that flywheel.set_examples() knows, keywords, or both: config => ''{"topic": "support"}''.';
+    END IF;
+END
+$$;
+
+COMMENT ON FUNCTION flywheel.on_topic_check(jsonb) IS 'Raises when the config has neither a topic nor keywords.';
 
 CREATE FUNCTION flywheel.novelty(step flywheel.traces, config jsonb) RETURNS flywheel.verdict
     LANGUAGE plpgsql STABLE
 AS $$
 DECLARE
-    topic text := flywheel.topic_of(config, 'topic', 'alpha');
+    topic text := config ->> 'topic';
     alpha double precision := coalesce((config ->> 'alpha')::double precision, 0.01);
     c     record;
 BEGIN
@@ -88,3 +98,11 @@ $$;
 
 COMMENT ON FUNCTION flywheel.novelty(flywheel.traces, jsonb) IS
 'Validator: fails when the input is an anomaly among the recent inputs that flywheel.set_examples() was given as topic. config: {"topic": required, "alpha": 0.01}. score: the empirical p-value: the share of those inputs that are as far or farther from their three nearest neighbours; about alpha of ordinary inputs fail. details: {"distance", "nearest"}. Abstains without input or examples.';
+
+CREATE FUNCTION flywheel.novelty_config() RETURNS jsonb
+    LANGUAGE sql IMMUTABLE
+    RETURN '{
+        "properties": {"topic": {"type": "string"}, "alpha": {"type": "number", "minimum": 0, "default": 0.01}},
+        "required": ["topic"]}'::jsonb;
+
+COMMENT ON FUNCTION flywheel.novelty_config() IS 'What config flywheel.novelty takes, as JSON Schema.';

@@ -30,11 +30,15 @@ CREATE FUNCTION flywheel.enqueue_updated() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    ids     bigint[];
-    changed text[];
+    ids       bigint[];
+    gone      bigint[];
+    rewritten bigint[];
+    changed   text[];
 BEGIN
     -- A FULL JOIN, because an UPDATE of the key is the end of one step and the start of another.
-    SELECT array_agg(id ORDER BY id),
+    SELECT array_agg(id ORDER BY id), array_agg(id) FILTER (WHERE n.id IS NULL),
+           array_agg(id) FILTER (WHERE n.id = o.id AND (o.input IS DISTINCT FROM n.input OR o.output IS DISTINCT FROM n.output
+               OR o.expected IS DISTINCT FROM n.expected OR o.context IS DISTINCT FROM n.context)),
            array_remove(ARRAY[
                CASE WHEN bool_or(o.id IS NULL OR n.id IS NULL) THEN 'id' END,
                CASE WHEN bool_or(o.trace_id IS DISTINCT FROM n.trace_id) THEN 'trace_id' END,
@@ -62,12 +66,13 @@ BEGIN
                CASE WHEN bool_or(o.attributes IS DISTINCT FROM n.attributes) THEN 'attributes' END,
                CASE WHEN bool_or(o.created_at IS DISTINCT FROM n.created_at) THEN 'created_at' END
            ], NULL)
-    INTO ids, changed
+    INTO ids, gone, rewritten, changed
     FROM before o FULL JOIN after n USING (id)
     WHERE o IS DISTINCT FROM n;
 
     IF ids IS NOT NULL THEN
         PERFORM flywheel.forget_results(ids, changed);
+        PERFORM flywheel.forget_opinions(gone, rewritten);
     END IF;
     RETURN NULL;
 END
@@ -84,13 +89,14 @@ DECLARE
 BEGIN
     IF cardinality(ids) > 0 THEN
         PERFORM flywheel.forget_results(ids, '{id}');
+        PERFORM flywheel.forget_opinions(ids, NULL);
     END IF;
     RETURN NULL;
 END
 $$;
 
 COMMENT ON FUNCTION flywheel.enqueue_deleted() IS
-'Trigger: verdicts, dead letters and deferrals of deleted steps go in the same transaction; the drain removes a verdict that was being written meanwhile.';
+'Trigger: verdicts, dead letters, deferrals, labels, fixes and annotations of deleted steps go in the same transaction; the drain removes a verdict that was being written meanwhile.';
 
 CREATE FUNCTION flywheel.truncate_results() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -98,6 +104,9 @@ AS $$
 BEGIN
     -- That of verdicts empties metric_rollup and coverage_ledger.
     TRUNCATE flywheel.verdicts, flywheel.dead_letters, flywheel.deferrals, flywheel.inbox, flywheel.coverage_dirty;
+    DELETE FROM flywheel.labels; -- not TRUNCATE: that would stop at a table of yours that references one
+    DELETE FROM flywheel.fixes;
+    DELETE FROM flywheel.annotations;
     -- RESTART IDENTITY gives out the ids again: what applied to the old steps must not apply to the new ones.
     DELETE FROM flywheel.activations;
     PERFORM flywheel.move_live(d.name) FROM flywheel.validators d;
@@ -107,7 +116,7 @@ END
 $$;
 
 COMMENT ON FUNCTION flywheel.truncate_results() IS
-'Trigger: TRUNCATE of traces empties what was derived from them, and starts every validator from the next step. Queued messages find no step and are dropped.';
+'Trigger: TRUNCATE of traces empties what was derived from them and what people said of them, and starts every validator from the next step. Queued messages find no step and are dropped.';
 
 CREATE TRIGGER enqueue_updated
     AFTER UPDATE ON flywheel.traces
@@ -124,5 +133,5 @@ CREATE TRIGGER truncate_results
     FOR EACH STATEMENT EXECUTE FUNCTION flywheel.truncate_results();
 
 COMMENT ON TRIGGER enqueue_updated ON flywheel.traces IS 'Changed steps are validated again.';
-COMMENT ON TRIGGER enqueue_deleted ON flywheel.traces IS 'Deleted steps take their results along.';
+COMMENT ON TRIGGER enqueue_deleted ON flywheel.traces IS 'Deleted steps take their results, labels, fixes and annotations along.';
 COMMENT ON TRIGGER truncate_results ON flywheel.traces IS 'An emptied table takes its results along.';

@@ -99,7 +99,7 @@ BEGIN
             EXECUTE pg_catalog.format('SELECT %s($1)', library::regproc) USING config;
         END IF;
     END IF;
-    w.fingerprint := flywheel.fingerprint_of(w.runs_in, w.function);
+    w.fingerprint := flywheel.fingerprint_of(w.runs_in, w.function, w.config);
     RETURN flywheel.register(w, 'code', mode, sample_rate, enabled);
 END
 $$;

@@ -11,6 +11,7 @@ import importlib
 import io
 import json
 import sys
+from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,7 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 ROWS = ["inserts", "drain", "freshness", "snapshot", "metrics", "retention", "judges"]
-ON_REQUEST = ["validators"]  # make bench-validators: how good the library is, not how fast the machinery
+ON_REQUEST = ["validators", "alignment"]  # how good it is, not how fast the machinery
 SETTINGS = {
     "shared_buffers": "1GB",
     "max_wal_size": "16GB",  # no checkpoint in the middle of one side of a comparison
@@ -39,6 +40,15 @@ def table(figures: dict[str, list[Figure]], about: str) -> Table:
             shown.add_row(row, figure.what, f"{number} {figure.unit}".strip(), reach, mark)
         shown.add_section()
     return shown
+
+
+def tables(figures: dict[str, list[Figure]], about: str) -> Iterator[Table]:
+    """One for all rows, but for those whose module has a table of its own."""
+    own = {row: importlib.import_module(row) for row in figures}
+    common = {row: measured for row, measured in figures.items() if not hasattr(own[row], "table")}
+    if common:
+        yield table(common, about)
+    yield from (own[row].table(figures[row], about) for row in figures if row not in common)
 
 
 def main() -> None:
@@ -75,10 +85,10 @@ def main() -> None:
         ]
         print(json.dumps({"machine": about, "figures": rows}, ensure_ascii=False, indent=2))
     else:
-        Console(width=120).print(table(figures, about))
+        Console(width=120).print(*tables(figures, about), sep="\n")
     if options.save:
         text = Console(file=io.StringIO(), width=120)
-        text.print(table(figures, about))
+        text.print(*tables(figures, about), sep="\n")
         results = HERE / "results"
         results.mkdir(exist_ok=True)
         name = "-".join([f"{datetime.now(UTC):%Y-%m-%d}", *options.rows])

@@ -11,15 +11,31 @@ $$;
 
 COMMENT ON FUNCTION bench.topic_scores(text[]) IS 'on_topic''s score, and the p-value that novelty gives, of each text.';
 
-CREATE PROCEDURE bench.one_validator(name text, function text, config jsonb, steps jsonb)
+CREATE FUNCTION bench.owns(user_id text, entity text) RETURNS boolean
+    LANGUAGE sql IMMUTABLE
+    RETURN user_id = 'anna' AND entity LIKE 'K-%';
+
+COMMENT ON FUNCTION bench.owns(text, text) IS 'The look-up of owned_entities: as cheap as one can be.';
+
+CREATE PROCEDURE bench.one_validator(function text, config jsonb, steps jsonb, n int)
     LANGUAGE plpgsql
 AS $$
 BEGIN
+    TRUNCATE flywheel.traces;
     PERFORM flywheel.set_validator(d.name, enabled => false) FROM flywheel.validators d;
-    PERFORM flywheel.add_validator(name, function, config);
-    INSERT INTO flywheel.traces (input, output, expected)
-    SELECT s ->> 'input', s ->> 'output', s ->> 'expected' FROM jsonb_array_elements(steps) AS s;
+    PERFORM flywheel.add_validator(substring(function FROM '\w+$'), function, config);
+    INSERT INTO flywheel.traces (trace_id, input, output, expected, context, user_id, prompt_tokens, completion_tokens,
+                                 cost_usd, started_at, ended_at)
+    SELECT (g / 10)::text, s.input, s.output, s.expected, s.context, s.user_id, s.prompt_tokens, s.completion_tokens,
+           s.cost_usd, s.started_at, s.ended_at
+    FROM generate_series(1, n) AS g
+    JOIN ROWS FROM (jsonb_to_recordset(steps) AS (
+             input text, output text, expected text, context jsonb, user_id text, prompt_tokens int, completion_tokens int,
+             cost_usd numeric, started_at timestamptz, ended_at timestamptz)) WITH ORDINALITY s
+      ON s.ordinality = g % jsonb_array_length(steps) + 1
+    ORDER BY g;
 END
 $$;
 
-COMMENT ON PROCEDURE bench.one_validator(text, text, jsonb, jsonb) IS 'Steps that wait for this validator only.';
+COMMENT ON PROCEDURE bench.one_validator(text, jsonb, jsonb, int) IS
+'n steps, these again and again in traces of ten, that wait for this validator only; nothing else is there.';

@@ -25,6 +25,7 @@ CONFIGS = {
     "matches": {"pattern": r"(?s)^.*end$"},
     "max_length": {"limit": 1_000, "unit": "words"},
     "min_length": {"limit": 1_000, "unit": "words"},
+    "no_pii": {},
     "no_prompt_leak": {"prompt": "You are the forbidden assistant.", "words": 3},
     "numbers_in_context": {"rel_tol": 0.01},
     "numeric_close": {"take": "last"},

@@ -147,16 +147,7 @@ def test_row_security_is_on_while_there_are_teams(fw, member_of):
     fw.conn.add_notice_handler(lambda notice: heard.append((notice.message_primary, notice.message_hint)))
     fw.execute("INSERT INTO flywheel.team_pipelines VALUES ('No Such', 'red')")
     assert [("is not a role" in what, '"No Such"' in hint) for what, hint in heard] == [(True, True)]
-    assert {name for (name,) in fw.rows(LIMITED)} == {
-        "traces",
-        "verdicts",
-        "dead_letters",
-        "deferrals",
-        "metric_rollup",
-        "coverage_ledger",
-        "labels",
-        "fixes",
-    }
+    assert {"traces", "verdicts", "labels"} <= {name for (name,) in fw.rows(LIMITED)}
     fw.execute("DELETE FROM flywheel.team_pipelines")
     assert fw.rows(LIMITED) == []
 

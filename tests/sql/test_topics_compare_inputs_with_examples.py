@@ -68,14 +68,47 @@ def test_without_examples_it_abstains(fw, validator):
     )
 
 
-@pytest.mark.parametrize("validator", ["on_topic", "novelty"])
+def test_keywords_alone_decide_where_no_topic_is_given(fw):
+    fw.execute("SELECT flywheel.add_validator('v', 'flywheel.on_topic', '{\"keywords\": [\"refund\", \"Gutschein\"]}')")
+    fw.insert("out", input="A REFUND, please")
+    fw.insert("out", input="A poem, please")
+    fw.drain()
+    assert fw.rows("SELECT passed, reason FROM flywheel.verdicts ORDER BY step_id") == [
+        (True, None), (False, "has none of the keywords")]  # fmt: skip
+
+
 @pytest.mark.parametrize(
-    ("config", "message"), [({"topics": 1}, 'key "topics"'), ({"topic": None}, 'needs config key "topic"')]
+    ("validator", "config", "message"),
+    [
+        ("on_topic", {"topics": "orders"}, 'does not take config key "topics"'),
+        ("on_topic", {}, "nothing to compare with"),
+        ("on_topic", {"keywords": []}, "nothing to compare with"),
+        ("on_topic", {"topic": None}, 'another kind of value for config key "topic"'),
+        ("on_topic", {"topic": "orders", "alpha": -1}, 'another kind of value for config key "alpha"'),
+        ("novelty", {"topic": "orders", "keywords": ["a"]}, 'does not take config key "keywords"'),
+        ("novelty", {}, 'needs config key "topic"'),
+    ],
 )
-def test_a_bad_config_is_an_error_that_says_what_it_takes(topic, validator, config, message):
+def test_a_bad_config_is_refused_with_what_it_takes(fw, validator, config, message):
     with pytest.raises(psycopg.errors.InvalidParameterValue, match=message) as refused:
-        verdict(topic, validator, "Hi", **config)
-    assert refused.value.diag.message_hint.startswith("It takes: topic, ")
+        fw.execute("SELECT flywheel.add_validator('v', %s, %s)", (f"flywheel.{validator}", json.dumps(config)))
+    assert refused.value.diag.message_hint
+
+
+def test_other_examples_are_another_version_of_on_topic_and_not_of_novelty(topic):
+    for validator in ("on_topic", "novelty"):
+        add = (validator, f"flywheel.{validator}", json.dumps({"topic": "orders"}))
+        topic.execute("SELECT flywheel.add_validator(%s, %s, %s)", add)
+    topic.insert("out", input="Where is my order?")
+    topic.drain()
+    for examples in (ORDERS[::-1] * 2, [*ORDERS, "Where is my gift card?"]):  # the same ones, and others
+        topic.execute("SELECT flywheel.set_examples('orders', %s)", [examples])
+        topic.insert("out", input="Where is my order?")
+        topic.drain()
+    assert [version for version, *_ in topic.verdicts("on_topic").values()] == [1, 1, 2]
+    assert [version for version, *_ in topic.verdicts("novelty").values()] == [1, 1, 1]
+    topic.execute("SELECT flywheel.add_validator('on_topic', 'flywheel.on_topic', '{\"topic\": \"orders\"}')")
+    assert topic.one("SELECT max(version) FROM flywheel.validator_versions WHERE validator = 'on_topic'") == 2
 
 
 def test_examples_are_replaced_without_repetitions(topic):
@@ -89,7 +122,7 @@ def test_examples_are_replaced_without_repetitions(topic):
 def test_too_few_examples_are_refused_and_the_old_ones_stay(topic):
     with pytest.raises(psycopg.errors.InvalidParameterValue, match="would have 2 different examples"):
         topic.execute("SELECT flywheel.set_examples('orders', '{a,b,a}')")
-    assert topic.one("SELECT count(*) FROM flywheel.topic_examples") == 60
+    assert topic.one("SELECT count(*) FROM flywheel.topic_examples JOIN flywheel.topics USING (topic)") == 60
 
 
 def test_about_alpha_of_the_examples_own_kind_fails(topic):

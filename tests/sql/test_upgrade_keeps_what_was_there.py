@@ -42,7 +42,7 @@ def test_data_queues_pauses_and_validators_stay(fw):
     fw.insert("a", "long text")
     fw.drain()
     fw.claim(qty=1)
-    fw.execute("SELECT flywheel.pause_provider('default', 'HTTP 503')")
+    fw.execute("SELECT flywheel.pause_provider('default', 'HTTP 503', 600)")
     fw.insert("b", "still in the inbox")
     before = what_is_there(fw)
 
