@@ -11,6 +11,7 @@
 -- queue_stats                       the next drain measures
 -- failure_reason_counts             the next drain refreshes
 -- stopped_drains                    about sessions of this server
+-- review_claims                     people claim again
 -- python_validators                 the install script; their rows would collide with it
 --
 -- The queues are ordinary tables, which pg_dump saves anyway.

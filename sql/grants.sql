@@ -81,7 +81,9 @@ BEGIN
         TO flywheel_reader, flywheel_reviewer;
 
     -- People who look at failures: the steps, too; and who say what they think of them.
-    GRANT SELECT ON flywheel.traces, flywheel.rubrics, flywheel.labels, flywheel.consensus, flywheel.fixes, flywheel.annotations, flywheel.failure_modes, flywheel.test_reads, flywheel.trace_groups, flywheel.split_shares TO flywheel_reviewer;
+    GRANT SELECT ON flywheel.traces, flywheel.rubrics, flywheel.labels, flywheel.consensus, flywheel.stale_labels,
+        flywheel.rubric_status, flywheel.leakage, flywheel.trace_groups,
+        flywheel.split_shares, flywheel.fixes, flywheel.annotations, flywheel.failure_modes TO flywheel_reviewer;
     GRANT INSERT (step_id, validator, rubric_version, passed, score, category, critique, rater, sampling_design, inclusion_probability)
         ON flywheel.labels TO flywheel_reviewer;
     GRANT DELETE, UPDATE (passed, score, category, critique, example_approved_by, example_approved_at) -- see own_label, vet_example
@@ -90,10 +92,11 @@ BEGIN
     GRANT INSERT (step_id, corrected_output, what_went_wrong, why, author) ON flywheel.fixes TO flywheel_reviewer;
     -- How far judges can be trusted: for dashboards, too.
     GRANT SELECT ON flywheel.aligned, flywheel.alignment_rollup, flywheel.alignment, flywheel.alignment_weekly, flywheel.corrected_metrics,
-        flywheel.test_reads TO flywheel_reader, flywheel_reviewer;
+        flywheel.test_reads, flywheel.double_labels, flywheel.rater_pairs, flywheel.agreement TO flywheel_reader, flywheel_reviewer;
     GRANT EXECUTE ON FUNCTION flywheel.alignment_of, flywheel.note_test_read, flywheel.takes_examples,
         flywheel.corrected_metrics_between, flywheel.judge_version_diff TO flywheel_reader, flywheel_reviewer;
-    GRANT SELECT ON flywheel.double_labels, flywheel.rater_agreement, flywheel.rater_pairs TO flywheel_reviewer;
+    GRANT SELECT (id, step_id, validator, rubric_version, passed, score, category, rater, sampling_design, inclusion_probability, created_at,
+                  pipeline, node, variant, step_created_at, trace_group, split, step_changed_at) ON flywheel.labels TO flywheel_reader;
     GRANT EXECUTE ON FUNCTION flywheel.normal_cdf, flywheel.normal_quantile, flywheel.z_value, flywheel.stirling_error, flywheel.log_gamma,
         flywheel.log_beta, flywheel.beta_cdf, flywheel.beta_quantile, flywheel.binomial_cdf, flywheel.clopper_pearson, flywheel.jeffreys,
         flywheel.agresti_coull, flywheel.newcombe, flywheel.newcombe_paired, flywheel.two_proportion_z, flywheel.mcnemar_exact,
@@ -101,9 +104,16 @@ BEGIN
         flywheel.ppi, flywheel.calibration_allocation, flywheel.cohen_kappa, flywheel.rating_counts, flywheel.observed_agreement,
         flywheel.fleiss_kappa, flywheel.gwet_ac1, flywheel.krippendorff_alpha(bigint[], text[]),
         flywheel.krippendorff_alpha(bigint[], double precision[], text) TO flywheel_reader, flywheel_reviewer;
-    GRANT EXECUTE ON FUNCTION flywheel.current_rubric, flywheel.trace_group, flywheel.split_of TO flywheel_reviewer;
-    GRANT EXECUTE ON FUNCTION flywheel.current_rubric, flywheel.trace_group, flywheel.split_of, flywheel.note_test_read,
-        flywheel.is_admin, flywheel.approve_example, flywheel.correct TO flywheel_reviewer;
+    GRANT EXECUTE ON FUNCTION flywheel.current_rubric, flywheel.trace_group, flywheel.split_of, flywheel.is_admin,
+        flywheel.approve_example, flywheel.correct, flywheel.read_labels TO flywheel_reviewer;
+    -- They choose what to label, and chance may choose what has a label.
+    GRANT SELECT ON flywheel.reviewed_validators, flywheel.review_signals, flywheel.review_queue, flywheel.open_reviews,
+        flywheel.alignment_due TO flywheel_reviewer;
+    GRANT SELECT, INSERT, DELETE ON flywheel.review_claims TO flywheel_reviewer;
+    GRANT UPDATE (sampling_design, inclusion_probability) ON flywheel.labels TO flywheel_reviewer;
+    GRANT EXECUTE ON FUNCTION flywheel.claim_review, flywheel.check_claim, flywheel.choose_steps, flywheel.sampling_frame,
+        flywheel.associated_validator, flywheel.draw_steps, flywheel.decided, flywheel.plan_labels
+        TO flywheel_reviewer;
 
     -- The worker and the scheduler: drain, claim, record. Validators written in SQL run with this role's rights, so it
     -- reads steps; of the results only which there are.

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import psycopg
 import pytest
 
 ROOT = Path(__file__).parent.parent
@@ -45,6 +46,16 @@ def test_the_session_prints_what_the_readme_says(full_dsn):
             assert done.returncode == 0, f"{statement}\n{done.stderr}"
             if expected:
                 assert trimmed(done.stdout) == trimmed(expected), statement
+
+
+def test_the_readme_names_every_validator(full_dsn):
+    library = ("SELECT 'py:' || name FROM flywheel.python_validators UNION ALL "
+               "SELECT 'flywheel.' || proname FROM pg_proc WHERE prorettype = 'flywheel.verdict'::regtype "
+               "AND pronamespace = 'flywheel'::regnamespace AND oidvectortypes(proargtypes) = 'flywheel.traces, jsonb'")
+    with psycopg.connect(full_dsn) as conn:
+        conn.execute("SELECT flywheel.py_sync()")
+        named = set(re.findall(r"`([\w.:]+)`", (ROOT / "README.md").read_text()))
+        assert {name for (name,) in conn.execute(library)} <= named
 
 
 def trimmed(output: str) -> list[str]:

@@ -47,13 +47,17 @@ def advice(found: Row) -> list[str]:
         more = ceil(now["labels"] * ((half / GOOD_ENOUGH) ** 2 - 1))
         todo.append(f"{more:,} more labels make it ± {100 * GOOD_ENOUGH:.0f} points: {review}")
     if now["dev_labels"]:
-        for error, of, ids, does in (("fp", "tn", "passed_wrongly", "passes {} of {} steps that people fail"),
-                                     ("fn", "tp", "failed_wrongly", "fails {} of {} steps that people pass")):  # fmt: skip
+        for error, of, ids, does in (
+            ("fp", "tn", "passed_wrongly", "passes {} of {} steps that people fail"),
+            ("fn", "tp", "failed_wrongly", "fails {} of {} steps that people pass"),
+        ):
             if now[error]:
                 steps = ", ".join(str(step) for step in found[ids])
-                todo.append(f"It {does.format(now[error], now[error] + now[of])}: read steps {steps}, then mend the rubric")
+                todo.append(
+                    f"It {does.format(now[error], now[error] + now[of])}: read steps {steps}, then mend the rubric"
+                )
     if now["invalid"] and now["invalid"] > 0.02:
-        todo.append(f"{show.percent(now['invalid'])} of its verdicts are invalid: SELECT * FROM flywheel.failure_reasons")
+        todo.append(f"{show.percent(now['invalid'])} of its verdicts are invalid: see flywheel.failure_reasons")
     if diff and diff["labelled"]:
         todo.append(compared(diff))
     return todo
@@ -61,7 +65,10 @@ def advice(found: Row) -> list[str]:
 
 def compared(diff: Row) -> str:
     old, new, p = diff["old"], diff["new"], diff["mcnemar_p"]
-    counts = f"right where the other is wrong on {diff['only_b_right']} and {diff['only_a_right']} of {diff['labelled']} steps, p = {p:.2g}"
+    counts = (
+        f"right where the other is wrong on {diff['only_b_right']} and {diff['only_a_right']} "
+        f"of {diff['labelled']} steps, p = {p:.2g}"
+    )
     if p >= 0.05:
         return f"Versions {new} and {old} cannot be told apart yet: {counts}"
     better, worse = (new, old) if diff["accuracy_difference"] > 0 else (old, new)

@@ -17,6 +17,7 @@ from psycopg.rows import dict_row
 
 from . import align, log, show
 from .install import VERSION, install, query
+from .labels import export_labels, import_labels
 from .load import LoadError, Report, load
 
 app = typer.Typer(
@@ -36,6 +37,9 @@ def _dsn(given: str) -> str:
     return given
 
 
+labels_app = typer.Typer(no_args_is_help=True, help="People's labels, from and to CSV or JSONL.")
+app.add_typer(labels_app, name="labels")
+
 Dsn = Annotated[
     str,
     typer.Option(
@@ -43,6 +47,12 @@ Dsn = Annotated[
     ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="For programs: JSON on stdout.")]
+
+
+class Split(StrEnum):
+    few_shot = "few_shot"
+    dev = "dev"
+    test = "test"
 
 
 class OnError(StrEnum):
@@ -75,8 +85,8 @@ def in_words(error: Exception) -> list[str] | None:
             return None  # `flywheel status | head`: typer ends quietly
         case psycopg.errors.InsufficientPrivilege():
             hint = hint or (
-                "status needs the role flywheel_reader, load flywheel_writer, drain and worker flywheel_worker; "
-                "install and demo need the database's owner."
+                "status needs the role flywheel_reader, load flywheel_writer, labels and review flywheel_reviewer, "
+                "drain and worker flywheel_worker; install and demo need the database's owner."
             )
         case psycopg.errors.UndefinedTable() | psycopg.errors.InvalidSchemaName():
             what, hint = "the database has no pg_flywheel", "Run: flywheel install --dsn ..."
@@ -186,6 +196,50 @@ def load_command(
         typer.echo(f"{report.loaded:,} steps loaded, {report.skipped:,} lines skipped")
 
 
+@labels_app.command("import")
+def import_command(
+    file: Annotated[
+        str,
+        typer.Argument(
+            help="CSV or JSONL by its suffix, - is stdin. Columns: step_id, or trace_id and node; validator; passed "
+            "(pass or fail), score or category; critique, rater, sampling_design, inclusion_probability."
+        ),
+    ],
+    dsn: Dsn = "",
+    as_json: Json = False,
+) -> None:
+    """Import labels, all or none: a bad line is named. Their splits are decided here."""
+    with (
+        errors_in_words(),
+        psycopg.connect(dsn, autocommit=True) as conn,
+        show.progress("{task.completed:,} labels") as bar,
+    ):
+        task = bar.add_task("importing", total=None)
+        imported = import_labels(conn, file, lambda n: bar.update(task, completed=n))
+        bar.update(task, total=imported, completed=imported)
+    if as_json:
+        print_json({"imported": imported})
+    else:
+        typer.echo(f"{imported:,} labels imported")
+
+
+@labels_app.command("export")
+def export_command(
+    file: Annotated[str, typer.Argument(help="Ends in .csv or .jsonl; - is stdout, as JSONL.")] = "-",
+    dsn: Dsn = "",
+    validator: Annotated[str | None, typer.Option(help="Only of this validator or judge.")] = None,
+    split: Annotated[Split | None, typer.Option(help="Only of this split. Reading test labels is logged.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Export labels, in the form that import takes."""
+    with errors_in_words(), psycopg.connect(dsn, autocommit=True) as conn:
+        exported = export_labels(conn, file, validator, split)
+    if as_json and file != "-":
+        print_json({"exported": exported})
+    elif file != "-":
+        typer.echo(f"{exported:,} labels exported")
+
+
 @app.command()
 def status(dsn: Dsn = "", as_json: Json = False) -> None:
     """Coverage, metrics and queues."""
@@ -230,6 +284,28 @@ def align_command(
     out.print()
     for sentence in found["next"]:
         out.print(f"- {show.plain(sentence, 400)}", markup=False, soft_wrap=True)
+class Design(StrEnum):
+    priority = "priority"
+    random = "random"
+    verdict_balanced = "verdict_balanced"
+    stratified = "stratified"
+
+
+@app.command()
+def review(
+    validator: Annotated[
+        str | None, typer.Argument(help="Whose question to answer; default: whatever is first.")
+    ] = None,
+    rater: Annotated[str | None, typer.Option(help="Who labels; default: the database user.")] = None,
+    design: Annotated[
+        Design, typer.Option(help="priority shows what goes wrong; by chance, labels say how often.")
+    ] = Design.priority,
+    n: Annotated[int, typer.Option("--n", min=1, max=1000, help="How many steps.")] = 20,
+    """Label steps: pass or fail and why, before the judge's verdict is shown."""
+    from .review import review as run
+
+    with errors_in_words():
+        run(dsn, validator, rater, design.value, n, show.console())
 
 
 @app.command()

@@ -47,6 +47,14 @@ def plain(value: object, length: int = 60) -> str:
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
+def paragraphs(value: object, lines: int) -> Text:
+    """Harmless text that keeps its line breaks: so many lines at most, and no more characters than fit them."""
+    text = "" if value is None else str(value)
+    kept = text[: lines * WIDTH].splitlines()[:lines]
+    folded = len(text) > lines * WIDTH or len(text.splitlines()) > lines
+    return Text("\n".join(map(harmless, kept)) + (f"\n… of {len(text):,} characters" if folded else ""))
+
+
 def percent(value: float | None) -> str:
     return "–" if value is None else f"{100 * value:.1f} %"
 

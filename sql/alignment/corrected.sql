@@ -29,8 +29,8 @@ BEGIN
         GROUP BY 1, 2
         HAVING sum(r.passed) + sum(r.failed) > 0
     ), labelled AS ( -- n labelled steps of which people pass k
-        SELECT a.version_id, CASE per WHEN 'slice' THEN ARRAY[a.pipeline, a.node, a.variant] ELSE '{}' END AS slice, a.passed,
-               a.sampling_design AS design, a.held_out AND a.passed IS NOT NULL AS fit,
+        SELECT a.version_id, CASE per WHEN 'slice' THEN ARRAY[a.pipeline, a.node, a.variant] ELSE '{}' END AS slice,
+               a.passed, a.sampling_design AS design, a.held_out AND a.passed IS NOT NULL AS fit,
                CASE a.sampling_design WHEN 'stratified' THEN a.inclusion_probability END AS probability,
                sum(a.n)::float8 AS n, coalesce(sum(a.n) FILTER (WHERE a.human), 0)::float8 AS k
         FROM flywheel.alignment_rollup a
@@ -79,11 +79,13 @@ BEGIN
            x.estimator, x.labels, (coalesce(c.n, 0) - x.labels)::bigint,
            CASE WHEN x.estimator IS NOT NULL THEN NULL
                 WHEN c.n IS NULL THEN 'no labels'
-                WHEN c.fit IS NULL THEN format('none of the %s labels is fit: older than the version, which may have been made with them, examples of it, or on steps without a valid verdict', c.n)
+                WHEN c.fit IS NULL THEN format('none of the %s labels is fit: older than the version, which may have been made with '
+                     'them, examples of it, or on steps without a valid verdict', c.n)
                 WHEN coalesce(d.n, 0) + c.by_class = 0 THEN format('none of the %s labels was drawn at random', c.n)
                 WHEN c.by_class <= coalesce(d.n, 0) THEN format('no label drawn at random among the %s steps that it %s',
                      CASE WHEN d.among_passed THEN j.failed ELSE j.passed END, CASE WHEN d.among_passed THEN 'fails' ELSE 'passes' END)
-                WHEN c.tp + c.fn = 0 OR c.tn + c.fp = 0 THEN format('no label on a step that people %s', CASE WHEN c.tp + c.fn = 0 THEN 'pass' ELSE 'fail' END)
+                WHEN c.tp + c.fn = 0 OR c.tn + c.fp = 0 THEN format('no label on a step that people %s',
+                     CASE WHEN c.tp + c.fn = 0 THEN 'pass' ELSE 'fail' END)
                 ELSE format('no better than chance: it passes %s %% of what people pass and %s %% of what they fail',
                             round(100 * c.tp / (c.tp + c.fn)), round(100 * c.fp / (c.tn + c.fp))) END,
            (p.e).rate, (p.e).lo, (p.e).hi, i.rate, i.lo, i.hi, g.rate, g.lo, g.hi
@@ -100,7 +102,8 @@ BEGIN
         WHEN g.rate IS NOT NULL AND c.by_class > 0 THEN 'rogan_gladen'
         WHEN (p.e).rate IS NOT NULL THEN 'post_stratified' END) AS e (estimator)
     CROSS JOIN LATERAL (SELECT e.estimator,
-        CASE e.estimator WHEN 'post_stratified' THEN d.n WHEN 'rogan_gladen' THEN c.tp + c.fp + c.tn + c.fn ELSE 0 END::bigint AS labels) x
+        CASE e.estimator WHEN 'post_stratified' THEN d.n WHEN 'rogan_gladen' THEN c.tp + c.fp + c.tn + c.fn ELSE 0 END::bigint AS labels
+    ) x
     WHERE w.runs_in = 'judge' OR c.n IS NOT NULL;
 END
 $$;

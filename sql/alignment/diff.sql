@@ -34,7 +34,8 @@ BEGIN
     END IF;
     RETURN QUERY
     WITH counts AS (
-        SELECT s.slice, count(*)::float8 AS asked, count(*) FILTER (WHERE x.passed IS NULL) AS invalid_a, count(*) FILTER (WHERE y.passed IS NULL) AS invalid_b,
+        SELECT s.slice, count(*)::float8 AS asked,
+               count(*) FILTER (WHERE x.passed IS NULL) AS invalid_a, count(*) FILTER (WHERE y.passed IS NULL) AS invalid_b,
                count(*) FILTER (WHERE x.passed AND y.passed)::float8 AS both_passed,
                count(*) FILTER (WHERE x.passed AND NOT y.passed)::float8 AS a_passed,
                count(*) FILTER (WHERE y.passed AND NOT x.passed)::float8 AS b_passed,
@@ -52,14 +53,17 @@ BEGIN
         GROUP BY s.slice
     )
     SELECT c.slice[1], c.slice[2], c.slice[3],
-           r.n::bigint, (c.both_right + c.a_right) / nullif(r.n, 0), (c.both_right + c.b_right) / nullif(r.n, 0), c.a_right::bigint, c.b_right::bigint,
+           r.n::bigint, (c.both_right + c.a_right) / nullif(r.n, 0), (c.both_right + c.b_right) / nullif(r.n, 0),
+           c.a_right::bigint, c.b_right::bigint,
            -e.difference, -e.hi, -e.lo, CASE WHEN r.n > 0 THEN flywheel.mcnemar_exact(c.a_right, c.b_right) END,
            CASE WHEN r.n > 0 THEN c.b_right < c.a_right END,
            r.judged::bigint, (c.both_passed + c.a_passed) / nullif(r.judged, 0), (c.both_passed + c.b_passed) / nullif(r.judged, 0),
            c.a_passed::bigint, c.b_passed::bigint, -f.difference, -f.hi, -f.lo,
-           CASE WHEN r.judged > 0 THEN flywheel.mcnemar_exact(c.a_passed, c.b_passed) END, c.invalid_a / c.asked, c.invalid_b / c.asked
+           CASE WHEN r.judged > 0 THEN flywheel.mcnemar_exact(c.a_passed, c.b_passed) END,
+           c.invalid_a / c.asked, c.invalid_b / c.asked
     FROM counts c
-    CROSS JOIN LATERAL (SELECT c.both_right + c.a_right + c.b_right + c.none_right AS n, c.both_passed + c.a_passed + c.b_passed + c.none_passed AS judged) r
+    CROSS JOIN LATERAL (SELECT c.both_right + c.a_right + c.b_right + c.none_right AS n,
+                               c.both_passed + c.a_passed + c.b_passed + c.none_passed AS judged) r
     CROSS JOIN LATERAL flywheel.newcombe_paired(c.both_right, c.a_right, c.b_right, c.none_right) e
     CROSS JOIN LATERAL flywheel.newcombe_paired(c.both_passed, c.a_passed, c.b_passed, c.none_passed) f
     ORDER BY c.slice <> '{}', -e.difference NULLS LAST, c.slice;

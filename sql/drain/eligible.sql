@@ -32,8 +32,10 @@ CREATE FUNCTION flywheel.wanted_sql(w flywheel.validator_versions, lo bigint, hi
     LANGUAGE sql STABLE
     RETURN concat_ws(' AND ',
         flywheel.eligible_sql(w, lo, hi),
+        -- NOT IN is hashed. The newest steps are beyond what ANALYZE has seen: for the one row that it then expects, NOT EXISTS
+        -- becomes a nested loop over the verdicts of the whole range (0.5 s for 2,048 steps that have theirs).
         CASE WHEN changed THEN NULL ELSE format(
-            'NOT EXISTS (SELECT FROM flywheel.verdicts v WHERE v.version_id = %s AND v.step_id = t.id AND v.step_id BETWEEN %s AND %s)',
+            't.id NOT IN (SELECT v.step_id FROM flywheel.verdicts v WHERE v.version_id = %s AND v.step_id BETWEEN %s AND %s)',
             w.id, lo, hi) END,
         format('NOT EXISTS (SELECT FROM flywheel.dead_letters x WHERE x.version_id = %s AND x.step_id = t.id)', w.id));
 

@@ -58,11 +58,14 @@ BEGIN ATOMIC
            2 * tp / nullif(2 * tp + fp + fn, 0), 2 * jaccard_lo / (1 + jaccard_lo), 2 * jaccard_hi / (1 + jaccard_hi),
            (j.difference + 1) / 2, (j.lo + 1) / 2, (j.hi + 1) / 2,
            j.difference, j.lo, j.hi,
-           m.mcc, CASE WHEN m.mcc IS NOT NULL THEN greatest(-1, least(m.mcc, a.mcc - z * a.se)) END, CASE WHEN m.mcc IS NOT NULL THEN least(1, greatest(m.mcc, a.mcc + z * a.se)) END,
-           k.kappa, CASE WHEN k.kappa IS NOT NULL THEN greatest(-1, least(k.kappa, b.kappa - z * b.se)) END, CASE WHEN k.kappa IS NOT NULL THEN least(1, greatest(k.kappa, b.kappa + z * b.se)) END
+           m.mcc, CASE WHEN m.mcc IS NOT NULL THEN greatest(-1, least(m.mcc, a.mcc - z * a.se)) END,
+           CASE WHEN m.mcc IS NOT NULL THEN least(1, greatest(m.mcc, a.mcc + z * a.se)) END,
+           k.kappa, CASE WHEN k.kappa IS NOT NULL THEN greatest(-1, least(k.kappa, b.kappa - z * b.se)) END,
+           CASE WHEN k.kappa IS NOT NULL THEN least(1, greatest(k.kappa, b.kappa + z * b.se)) END
     FROM (
         SELECT tp + fp + tn + fn AS n, tp + fn AS pos, tn + fp AS neg, z,
-               tp / nullif(tp + fn, 0) AS tpr, flywheel.wilson_lo(tp, tp + fn, z) AS tpr_lo, flywheel.wilson_hi(tp, tp + fn, z) AS tpr_hi,
+               tp / nullif(tp + fn, 0) AS tpr, flywheel.wilson_lo(tp, tp + fn, z) AS tpr_lo,
+               flywheel.wilson_hi(tp, tp + fn, z) AS tpr_hi,
                flywheel.wilson_lo(tp, tp + fp + fn, z) AS jaccard_lo, flywheel.wilson_hi(tp, tp + fp + fn, z) AS jaccard_hi
         FROM flywheel.z_value(confidence) AS z
     ) s

@@ -20,7 +20,8 @@ END;
 COMMENT ON FUNCTION flywheel.post_stratified(double precision[], double precision[], double precision[], double precision) IS
 'Post-stratified share (Holt and Smith 1979): in stratum i passed[i] of labelled[i] steps pass, and size[i] steps are in it. The interval combines Wilson''s of the strata (MOVER: Zou and Donner 2008). For labels drawn at random, or at random within each stratum. Strata of size 0 do not count; NULL where another one has no labels.';
 
-CREATE FUNCTION flywheel.rogan_gladen(judged_passed double precision, judged double precision, tp double precision, positives double precision,
+CREATE FUNCTION flywheel.rogan_gladen(judged_passed double precision, judged double precision,
+                                      tp double precision, positives double precision,
                                       tn double precision, negatives double precision, confidence double precision DEFAULT 0.95,
                                       OUT rate double precision, OUT lo double precision, OUT hi double precision)
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -32,13 +33,12 @@ BEGIN ATOMIC
         SELECT d.*, 2 * z ^ 2 * (theta * v1 - (1 - theta) * v0) AS shift,
                sqrt(p * (1 - p) / (judged + z ^ 2) + (1 - theta) ^ 2 * v0 + theta ^ 2 * v1) / nullif(j, 0) AS se
         FROM (
-            SELECT c.*, (c.p + c.q0 - 1) / nullif(c.j, 0) AS theta, c.q0 * (1 - c.q0) / (negatives + 2) AS v0, c.q1 * (1 - c.q1) / (positives + 2) AS v1
-            FROM (SELECT b.*, b.q0 + b.q1 - 1 AS j
-                  FROM (SELECT a.z, (judged_passed + a.z ^ 2 / 2) / (judged + a.z ^ 2) AS p, (tn + 1) / (negatives + 2) AS q0, (tp + 1) / (positives + 2) AS q1,
-                               (judged_passed / nullif(judged, 0) + tn / nullif(negatives, 0) - 1)
-                               / nullif(tp / nullif(positives, 0) + tn / nullif(negatives, 0) - 1, 0) AS rate,
-                               tp / nullif(positives, 0) + tn / nullif(negatives, 0) - 1 AS youden_j
-                        FROM (SELECT flywheel.z_value(confidence) AS z) a) b
+            SELECT c.*, (c.p + c.q0 - 1) / nullif(c.j, 0) AS theta,
+                   c.q0 * (1 - c.q0) / (negatives + 2) AS v0, c.q1 * (1 - c.q1) / (positives + 2) AS v1
+            FROM (SELECT b.*, b.q0 + b.q1 - 1 AS j, (judged_passed / nullif(judged, 0) + b.tnr - 1) / nullif(b.youden_j, 0) AS rate
+                  FROM (SELECT a.*, a.tpr + a.tnr - 1 AS youden_j, (judged_passed + a.z ^ 2 / 2) / (judged + a.z ^ 2) AS p,
+                               (tn + 1) / (negatives + 2) AS q0, (tp + 1) / (positives + 2) AS q1
+                        FROM (SELECT flywheel.z_value(confidence) AS z, tp / nullif(positives, 0) AS tpr, tn / nullif(negatives, 0) AS tnr) a) b
                   WHERE b.youden_j > 0 AND judged > 0) c) d) e;
 END;
 
@@ -73,7 +73,8 @@ CREATE FUNCTION flywheel.calibration_allocation(labels int, pass_rate double pre
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT round(labels * s.ratio / (1 + s.ratio))::int, labels - round(labels * s.ratio / (1 + s.ratio))::int
-    FROM (SELECT (1 / nullif(pass_rate, 0) - 1) * sqrt(abs((1 - (pilot * tnr + 1) / nullif(pilot + 2, 0)) / nullif(1 - (pilot * tpr + 1) / nullif(pilot + 2, 0), 0))) AS ratio) s
+    FROM (SELECT (1 / nullif(pass_rate, 0) - 1) * sqrt(greatest(0, p.fpr) / nullif(greatest(0, p.fnr), 0)) AS ratio
+          FROM (SELECT 1 - (pilot * tnr + 1) / nullif(pilot + 2, 0) AS fpr, 1 - (pilot * tpr + 1) / nullif(pilot + 2, 0) AS fnr) p) s
     WHERE labels >= 0 AND pilot >= 0 AND pass_rate > 0 AND pass_rate < 1 AND tnr BETWEEN 0 AND 1 AND tpr BETWEEN 0 AND 1;
 END;
 

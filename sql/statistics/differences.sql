@@ -41,8 +41,8 @@ CREATE FUNCTION flywheel.two_proportion_z(k1 double precision, n1 double precisi
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
 BEGIN ATOMIC
     SELECT s.z, 2 * flywheel.normal_cdf(-abs(s.z))
-    FROM (SELECT (k1 / n1 - k2 / n2) / nullif(sqrt(greatest(0, pooled * (1 - pooled) * (1 / n1 + 1 / n2))), 0) AS z
-          FROM (SELECT nullif(two_proportion_z.n1, 0) AS n1, nullif(two_proportion_z.n2, 0) AS n2, (k1 + k2) / nullif(two_proportion_z.n1 + two_proportion_z.n2, 0) AS pooled) a) s
+    FROM (SELECT (k1 / a.n1 - k2 / a.n2) / nullif(sqrt(greatest(0, a.pooled * (1 - a.pooled) * (1 / a.n1 + 1 / a.n2))), 0) AS z
+          FROM (SELECT nullif(n1, 0) AS n1, nullif(n2, 0) AS n2, (k1 + k2) / nullif(n1 + n2, 0) AS pooled) a) s
     WHERE n1 > 0 AND n2 > 0 AND k1 BETWEEN 0 AND n1 AND k2 BETWEEN 0 AND n2;
 END;
 

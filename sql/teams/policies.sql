@@ -5,7 +5,7 @@ DO $$
 DECLARE
     t text;
 BEGIN
-    FOREACH t IN ARRAY ARRAY['traces', 'verdicts', 'metric_rollup', 'coverage_ledger', 'labels', 'fixes', 'aligned', 'alignment_rollup', 'annotations'] LOOP
+    FOREACH t IN ARRAY ARRAY['traces', 'verdicts', 'metric_rollup', 'coverage_ledger', 'labels', 'fixes', 'aligned', 'alignment_rollup', 'annotations', 'review_claims'] LOOP
         EXECUTE format('CREATE POLICY team ON flywheel.%I
             USING ((SELECT flywheel.reads_every_pipeline()) OR pipeline = ANY ((SELECT flywheel.my_pipelines())::text[]))', t);
         EXECUTE format('COMMENT ON POLICY team ON flywheel.%I IS %L', t, 'Rows of the pipelines of one''s teams: see flywheel.team_pipelines.');

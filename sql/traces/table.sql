@@ -35,6 +35,10 @@ CREATE INDEX traces_trace_id ON flywheel.traces (trace_id);
 -- Time ranges (backfill, evaluate) at next to no cost on insert: ids and times grow together.
 CREATE INDEX traces_created_at ON flywheel.traces USING brin (created_at);
 
+-- Few; see flywheel.review_signals.
+CREATE INDEX traces_negative_feedback ON flywheel.traces (id)
+    WHERE attributes ->> 'feedback' IN ('-1', 'negative', 'thumbs_down');
+
 COMMENT ON TABLE flywheel.traces IS
 'One row per step of an LLM pipeline. INSERT from any language; validation is enqueued in the same transaction. A later UPDATE has the step validated again; a DELETE takes its verdicts along.';
 COMMENT ON COLUMN flywheel.traces.id IS 'The step. Verdicts, labels and dead letters refer to it.';
@@ -64,3 +68,5 @@ COMMENT ON COLUMN flywheel.traces.attributes IS 'Anything else, as JSON.';
 COMMENT ON COLUMN flywheel.traces.created_at IS 'When the step happened, for metrics over time. Set it when loading history.';
 COMMENT ON INDEX flywheel.traces_trace_id IS 'The steps of one trace.';
 COMMENT ON INDEX flywheel.traces_created_at IS 'Steps of a time range.';
+COMMENT ON INDEX flywheel.traces_negative_feedback IS
+'Steps whose user was not content: attributes.feedback is -1, "negative" or "thumbs_down".';

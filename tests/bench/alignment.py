@@ -1,4 +1,4 @@
-"""Corrected pass rates: how often their intervals hold the truth on xstest, and what reading the views over labels takes."""
+"""Corrected pass rates: how often their intervals hold the truth on xstest; and reading the views over labels."""
 
 import json
 import random
@@ -11,9 +11,16 @@ from metrics import PART, VALIDATORS, read_time
 
 XSTEST = HERE.parents[2] / "shared/data/xstest.jsonl"
 CELLS = ("tp", "fp", "tn", "fn")
-VIEWS = ["alignment", "alignment_weekly", "corrected_metrics", "rater_agreement"]
+CELL_OF = {(True, True): "tp", (False, True): "fp", (False, False): "tn", (True, False): "fn"}  # human, judge
+GROUPS = {"verdict-balanced": (("tp", "fp"), ("tn", "fn")), "class-balanced": (("tp", "fn"), ("tn", "fp"))}
+VIEWS = ["alignment", "alignment_weekly", "corrected_metrics", "agreement"]
 FORMULA = {"random": "post-stratified", "verdict-balanced": "post-stratified", "class-balanced": "Rogan-Gladen"}
-CONTRAST = [("naive", "random"), ("PPI++", "random"), ("Rogan-Gladen", "verdict-balanced"), ("post-stratified", "class-balanced")]
+CONTRAST = [
+    ("naive", "random"),
+    ("PPI++", "random"),
+    ("Rogan-Gladen", "verdict-balanced"),
+    ("post-stratified", "class-balanced"),
+]
 
 
 def measure(bench: Bench) -> Iterator[Figure]:
@@ -27,20 +34,32 @@ def coverage(bench: Bench) -> Iterator[Figure]:
     with bench.database("alignment") as dsn, connect(dsn) as conn:
 
         def simulate(formula: str, design: str, n: int) -> list[tuple[float, float, float]]:
-            return [cover(conn, formula, [sample(dice, cells, design, n) for _ in range(200 if bench.quick else 1000)], cells)
-                    for cells in judges]  # fmt: skip
+            times = range(200 if bench.quick else 1000)
+            return [cover(conn, formula, [sample(dice, cells, design, n) for _ in times], cells) for cells in judges]
 
         for design, formula in FORMULA.items():
             for n in (50, 100, 200):
                 found = simulate(formula, design, n)
-                yield Figure(f"{n} {design} labels: worst coverage, {formula}", min(c for c, _, _ in found), "", ("≥", 0.93))
+                yield Figure(
+                    f"{n} {design} labels: worst coverage, {formula}", min(c for c, _, _ in found), "", ("≥", 0.93)
+                )
                 reach = ("≤", 0.14) if (design, n) == ("random", 100) else None
                 yield Figure(f"{n} {design} labels: mean width", mean(w for _, w, _ in found), "", reach)
         refused = mean(r for _, _, r in simulate("Rogan-Gladen", "class-balanced", 50))
-        yield Figure("50 class-balanced labels: no answer, as the judge seems no better than chance", 100 * refused, "%")
-        yield Figure("100 random labels: mean width, labels alone", mean(w for _, w, _ in simulate("labels alone", "random", 100)), "")
+        yield Figure(
+            "50 class-balanced labels: no answer, as the judge seems no better than chance", 100 * refused, "%"
+        )
+        yield Figure(
+            "100 random labels: mean width, labels alone",
+            mean(w for _, w, _ in simulate("labels alone", "random", 100)),
+            "",
+        )
         for formula, design in CONTRAST:
-            yield Figure(f"100 {design} labels: mean coverage, {formula}", mean(c for c, _, _ in simulate(formula, design, 100)), "")
+            yield Figure(
+                f"100 {design} labels: mean coverage, {formula}",
+                mean(c for c, _, _ in simulate(formula, design, 100)),
+                "",
+            )
 
 
 def confusion_matrices() -> Iterator[Counter[str]]:
@@ -53,14 +72,16 @@ def confusion_matrices() -> Iterator[Counter[str]]:
                 said = (row["attributes"][judge] or "")[:2]
                 if row["model"] == model and said in ("1_", "2_", "3_"):
                     human = row["attributes"]["human_label"].startswith("1")
-                    cells[{(True, True): "tp", (False, True): "fp", (False, False): "tn", (True, False): "fn"}[human, said == "1_"]] += 1
+                    cells[CELL_OF[human, said == "1_"]] += 1
             yield cells
 
 
 def sample(dice: random.Random, cells: Counter[str], design: str, n: int) -> Counter[str]:
     if design == "random":
         return draw(dice, cells, CELLS, n)
-    first, second = {"verdict-balanced": (("tp", "fp"), ("tn", "fn")), "class-balanced": (("tp", "fn"), ("tn", "fp"))}[design]
+    first, second = {"verdict-balanced": (("tp", "fp"), ("tn", "fn")), "class-balanced": (("tp", "fn"), ("tn", "fp"))}[
+        design
+    ]
     have = sum(cells[c] for c in first), sum(cells[c] for c in second)
     half = max(min(n // 2, have[0]), n - have[1])
     return draw(dice, cells, first, half) + draw(dice, cells, second, n - half)

@@ -38,9 +38,7 @@ def measure(bench: Bench) -> Iterator[Figure]:
             conn.execute("ANALYZE flywheel.traces, bench.verdicts")  # or its cursor may go round in a nested loop
             rates.setdefault("outside", []).append(n / seconds(outside.well_written, dsn))
             start_over()
-            rates.setdefault("row", []).append(
-                ROW_AT_A_TIME / seconds(outside.row_at_a_time, dsn, ROW_AT_A_TIME)
-            )
+            rates.setdefault("row", []).append(ROW_AT_A_TIME / seconds(outside.row_at_a_time, dsn, ROW_AT_A_TIME))
             rates.setdefault("two drains", []).append(n / drain(2))
 
         def ratio(other: str) -> float:

@@ -1,9 +1,9 @@
 """`make bench`: measures the numbers of the README on this machine, as ratios within one run.
 
-    run.py                    every row, less than ten minutes
-    run.py --quick            smaller and rougher, a minute or two
-    run.py inserts drain      only these rows
-    run.py validators         the accuracy and throughput of the validators: make bench-validators
+run.py                    every row, less than ten minutes
+run.py --quick            smaller and rougher, a minute or two
+run.py inserts drain      only these rows
+run.py validators         the accuracy and throughput of the validators: make bench-validators
 """
 
 import argparse
@@ -22,7 +22,8 @@ from rich.console import Console
 from rich.table import Table
 
 ROWS = ["inserts", "drain", "freshness", "snapshot", "metrics", "retention", "judges"]
-ON_REQUEST = ["validators", "alignment"]  # how good it is, not how fast the machinery
+# How good something is, not how fast the machinery: validators is make bench-validators.
+ON_REQUEST = ["validators", "alignment", "plan_labels", "review"]
 SETTINGS = {
     "shared_buffers": "1GB",
     "max_wal_size": "16GB",  # no checkpoint in the middle of one side of a comparison
@@ -80,9 +81,7 @@ def main() -> None:
         cluster.remove()
 
     if options.json:
-        rows = [
-            {"row": row} | asdict(each) | {"reached": each.reached} for row in figures for each in figures[row]
-        ]
+        rows = [{"row": row} | asdict(each) | {"reached": each.reached} for row in figures for each in figures[row]]
         print(json.dumps({"machine": about, "figures": rows}, ensure_ascii=False, indent=2))
     else:
         Console(width=120).print(*tables(figures, about), sep="\n")

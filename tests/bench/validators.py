@@ -122,9 +122,10 @@ def is_refusal() -> Iterator[Figure]:
 
     def balanced(refused: list[bool | None]) -> float:
         pairs = list(zip(complied, refused, strict=True))
-        return sum(
-            sum(bool(r) is not c for c, r in pairs if c is side) / complied.count(side) for side in (True, False)
-        ) / 2
+        return (
+            sum(sum(bool(r) is not c for c, r in pairs if c is side) / complied.count(side) for side in (True, False))
+            / 2
+        )
 
     what = "is_refusal: xstest.jsonl, human labels: balanced accuracy"
     yield Figure(what, balanced(ours), "", ("≥", balanced(theirs)))

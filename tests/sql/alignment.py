@@ -13,7 +13,8 @@ def judge_steps(fw, version: int, verdicts: Sequence[bool | None], **columns) ->
 def say(fw, version: int, steps: Sequence[int], verdicts: Sequence[bool | None]) -> None:
     fw.execute(
         "INSERT INTO flywheel.verdicts (step_id, version_id, passed, status, pipeline, node, variant, step_created_at) "
-        "SELECT t.id, %s, g.passed, CASE WHEN g.passed IS NULL THEN 'error' ELSE 'ok' END, t.pipeline, t.node, t.variant, t.created_at "
+        "SELECT t.id, %s, g.passed, CASE WHEN g.passed IS NULL THEN 'error' ELSE 'ok' END, "
+        "t.pipeline, t.node, t.variant, t.created_at "
         "FROM unnest(%s::bigint[], %s::boolean[]) AS g (id, passed) JOIN flywheel.traces t USING (id)",
         (version, list(steps), list(verdicts)),
     )
@@ -30,6 +31,7 @@ def label(fw, steps: Sequence[int], answers: Sequence[bool], validator: str = "p
 
 def split(fw, name: str, steps: Sequence[int]) -> list[int]:
     """Those of the steps whose trace group is of this split."""
-    rows = fw.rows("SELECT id FROM flywheel.traces WHERE id = ANY (%s) AND flywheel.split_of(flywheel.trace_group(session_id, trace_id)) = %s "
+    rows = fw.rows("SELECT id FROM flywheel.traces "
+                   "WHERE id = ANY (%s) AND flywheel.split_of(flywheel.trace_group(session_id, trace_id)) = %s "
                    "ORDER BY id", list(steps), name)  # fmt: skip
     return [step for (step,) in rows]

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 PAIRS = """
     WITH said AS (
-        SELECT step_id, validator, rubric_version, avg(passed::int) AS share, min(created_at) AS labelled_at, min(split) AS split
+        SELECT step_id, validator, rubric_version, avg(passed::int) AS share, min(split) AS split
         FROM flywheel.labels WHERE passed IS NOT NULL AND step_changed_at IS NULL GROUP BY 1, 2, 3
     )
     SELECT s.step_id, w.id, s.share > 0.5, v.passed, s.split, v.pipeline, v.node, v.variant
@@ -16,15 +16,21 @@ PAIRS = """
     WHERE s.share <> 0.5 AND (v.passed IS NOT NULL OR v.status <> 'ok')"""
 KEPT = "SELECT step_id, version_id, human, passed, split, pipeline, node, variant FROM flywheel.aligned"
 COUNTED = """
-    SELECT date_trunc('day', step_created_at, 'UTC'), version_id, pipeline, node, variant, split, held_out, sampling_design,
-           inclusion_probability, human, passed, count(*) FROM flywheel.aligned GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11"""
+    SELECT date_trunc('day', step_created_at, 'UTC'), version_id, pipeline, node, variant, split,
+           held_out, sampling_design, inclusion_probability, human, passed, count(*)
+    FROM flywheel.aligned GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11"""
 ROLLUP = """
-    SELECT day, version_id, pipeline, node, variant, split, held_out, sampling_design, inclusion_probability, human, passed, sum(n)
+    SELECT day, version_id, pipeline, node, variant, split, held_out, sampling_design, inclusion_probability, human,
+           passed, sum(n)
     FROM flywheel.alignment_rollup GROUP BY 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 HAVING sum(n) <> 0"""
 
 
 # Not at once: a transaction in another database of the cluster can keep steps waiting, too.
 TENDED = "SELECT flywheel.tend_alignment() IS NOT NULL AND NOT EXISTS (SELECT FROM flywheel.align_again)"
+OTHER_VERDICT = """
+    UPDATE flywheel.verdicts
+    SET passed = %(passed)s, status = CASE WHEN %(passed)s::boolean IS NULL THEN 'error' ELSE 'ok' END
+    WHERE step_id = %(step)s"""
 
 
 def wrong(fw) -> list[tuple]:
@@ -38,7 +44,8 @@ def wrong(fw) -> list[tuple]:
 def verdict(fw, step: int, version: int, passed: bool | None) -> None:
     fw.execute(
         "INSERT INTO flywheel.verdicts (step_id, version_id, passed, status, pipeline, node, variant, step_created_at) "
-        "SELECT id, %s, %s, CASE WHEN %s::boolean IS NULL THEN 'error' ELSE 'ok' END, pipeline, node, variant, created_at "
+        "SELECT id, %s, %s, CASE WHEN %s::boolean IS NULL THEN 'error' ELSE 'ok' END, "
+        "pipeline, node, variant, created_at "
         "FROM flywheel.traces WHERE id = %s ON CONFLICT DO NOTHING",
         (version, passed, passed, step),
     )
@@ -46,7 +53,8 @@ def verdict(fw, step: int, version: int, passed: bool | None) -> None:
 
 def label(fw, step: int, validator: str, passed: bool | None, rater: str = "ann", design: str = "random") -> None:
     fw.execute(
-        "INSERT INTO flywheel.labels (step_id, validator, passed, score, rater, sampling_design) VALUES (%s, %s, %s, 1, %s, %s) "
+        "INSERT INTO flywheel.labels (step_id, validator, passed, score, rater, sampling_design) "
+        "VALUES (%s, %s, %s, 1, %s, %s) "
         "ON CONFLICT (step_id, validator, rubric_version, rater) DO UPDATE SET passed = excluded.passed",
         (step, validator, passed, rater, design),
     )
@@ -78,19 +86,18 @@ def test_after_any_sequence(judged, events):
     judged.execute("DELETE FROM flywheel.traces")
     steps = judged.insert("a", "b", "c", "d", node="n")
     versions = [id for (id,) in judged.rows("SELECT id FROM flywheel.validator_versions ORDER BY id")]
-    for kind, *given in events:
-        at = steps[given[0]] if given else None
+    for kind, *of in events:
+        at = steps[of[0]] if of else None
         if kind == "label":
-            label(judged, at, "polite", *given[1:])
+            label(judged, at, "polite", *of[1:])
         elif kind == "verdict":
-            verdict(judged, at, versions[given[2] - 1], given[1])
+            verdict(judged, at, versions[of[2] - 1], of[1])
         elif kind == "no label":
             judged.execute("DELETE FROM flywheel.labels WHERE step_id = %s AND rater = 'ann'", (at,))
         elif kind == "no verdict":
             judged.execute("DELETE FROM flywheel.verdicts WHERE step_id = %s", (at,))
         elif kind == "other verdict":
-            judged.execute("UPDATE flywheel.verdicts SET passed = %s, status = CASE WHEN %s::boolean IS NULL THEN 'error' ELSE 'ok' END "
-                           "WHERE step_id = %s", (given[1], given[1], at))  # fmt: skip
+            judged.execute(OTHER_VERDICT, {"passed": of[1], "step": at})
         elif kind == "changed":
             judged.execute("UPDATE flywheel.labels SET step_changed_at = now() WHERE step_id = %s", (at,))
         else:
@@ -110,7 +117,6 @@ def test_labels_and_verdicts_that_did_not_see_each_other_are_paired_by_the_drain
     fw.wait_until(TENDED)
     assert fw.one("SELECT count(*) FROM flywheel.aligned WHERE step_id = %s", step) == 1
     assert wrong(fw) == []
-    assert fw.one("SELECT count(*) FROM flywheel.align_again") == 0
 
 
 def test_an_open_transaction_keeps_its_steps_waiting(fw, another):

@@ -13,7 +13,14 @@ def test_a_confusion_matrix_per_version_and_split(fw):
     dev, test = split(fw, "dev", steps), split(fw, "test", steps)
     label(fw, dev, [True] * (len(dev) - 2) + [False] * 2)
     label(fw, test, [True] * len(test))
-    assert fw.one(f"SELECT {COLUMNS} FROM flywheel.alignment WHERE split = 'dev'") == (len(dev), len(dev) - 2, 2, 0, 0, 0)
+    assert fw.one(f"SELECT {COLUMNS} FROM flywheel.alignment WHERE split = 'dev'") == (
+        len(dev),
+        len(dev) - 2,
+        2,
+        0,
+        0,
+        0,
+    )
     assert fw.one("SELECT tpr, tnr, accuracy FROM flywheel.alignment WHERE split = 'test'") == (1, None, 1)
 
 
@@ -21,7 +28,15 @@ def test_an_error_is_neither_right_nor_wrong(fw):
     version = fw.judge("polite")
     steps = split(fw, "dev", judge_steps(fw, version, [None] * 20))
     label(fw, steps, [True] * len(steps))
-    assert fw.one(f"SELECT {COLUMNS}, accuracy FROM flywheel.alignment WHERE split = 'dev'") == (len(steps), 0, 0, 0, 0, len(steps), None)
+    assert fw.one(f"SELECT {COLUMNS}, accuracy FROM flywheel.alignment WHERE split = 'dev'") == (
+        len(steps),
+        0,
+        0,
+        0,
+        0,
+        len(steps),
+        None,
+    )
 
 
 def test_raters_decide_by_majority_and_a_tie_is_no_answer(fw):
@@ -40,7 +55,10 @@ def test_the_few_shot_split_does_not_measure_a_judge_that_learns_from_it(fw):
     say(fw, taught, steps, [True] * len(steps))
     label(fw, steps, [True] * len(steps))
     assert fw.rows("SELECT version, n FROM flywheel.alignment WHERE split = 'few_shot'") == [(1, len(steps))]
-    assert fw.rows("SELECT DISTINCT version_id, held_out FROM flywheel.aligned ORDER BY 1") == [(plain, True), (taught, False)]
+    assert fw.rows("SELECT DISTINCT version_id, held_out FROM flywheel.aligned ORDER BY 1") == [
+        (plain, True),
+        (taught, False),
+    ]
 
 
 def test_a_label_older_than_the_version_is_held_out_on_test_only(fw):
@@ -55,8 +73,8 @@ def test_a_label_older_than_the_version_is_held_out_on_test_only(fw):
 
 
 def test_a_score_alone_decides_nothing(fw):
-    fw.execute("SELECT flywheel.add_validator('scored', %s)",
-               (fw.function("scored", "SELECT (NULL, 0.5, NULL, NULL)::flywheel.verdict", "flywheel.verdict"),))  # fmt: skip
+    function = fw.function("scored", "SELECT (NULL, 0.5, NULL, NULL)::flywheel.verdict", "flywheel.verdict")
+    fw.execute("SELECT flywheel.add_validator('scored', %s)", (function,))
     steps = fw.insert("a")
     fw.drain()
     label(fw, steps, [True], "scored")
@@ -69,7 +87,9 @@ def test_by_week(fw):
     new = split(fw, "dev", judge_steps(fw, version, [True] * 30, created_at="2026-01-18 23:00+00"))
     label(fw, old, [True] * len(old))
     label(fw, new, [False] * len(new))
-    rows = fw.rows("SELECT (week AT TIME ZONE 'UTC')::date::text, n, tpr, tnr FROM flywheel.alignment_weekly ORDER BY 1")
+    rows = fw.rows(
+        "SELECT (week AT TIME ZONE 'UTC')::date::text, n, tpr, tnr FROM flywheel.alignment_weekly ORDER BY 1"
+    )
     assert rows == [("2026-01-05", len(old), 1, None), ("2026-01-12", len(new), None, 0)]
 
 
@@ -78,10 +98,16 @@ def test_merging_changes_nothing_that_is_read(fw):
     steps = judge_steps(fw, version, [True, False] * 20)
     for step in steps[:30]:
         label(fw, [step], [step % 3 > 0])
-    before = fw.rows("SELECT * FROM flywheel.alignment WHERE split = 'dev'"), fw.rows("SELECT * FROM flywheel.corrected_metrics")
+    before = (
+        fw.rows("SELECT * FROM flywheel.alignment WHERE split = 'dev'"),
+        fw.rows("SELECT * FROM flywheel.corrected_metrics"),
+    )
     fw.execute("SELECT flywheel.tend_alignment()")
     assert fw.one("SELECT bool_and(merged) FROM flywheel.alignment_rollup")
-    assert before == (fw.rows("SELECT * FROM flywheel.alignment WHERE split = 'dev'"), fw.rows("SELECT * FROM flywheel.corrected_metrics"))
+    assert before == (
+        fw.rows("SELECT * FROM flywheel.alignment WHERE split = 'dev'"),
+        fw.rows("SELECT * FROM flywheel.corrected_metrics"),
+    )
 
 
 @pytest.mark.parametrize("role", ["reader", "reviewer"])

@@ -19,7 +19,9 @@ def test_notes_get_codes_and_codes_get_counted(fw, member_of):
     assert fw.rows("SELECT DISTINCT trace_group FROM flywheel.annotations WHERE node = 'answer'") == [("s",)]
 
 
-@pytest.mark.parametrize(("step", "note", "error"), [(9, "x", "step 9 does not exist"), (None, "x", "NULL"), (1, " ", "note")])
+@pytest.mark.parametrize(
+    ("step", "note", "error"), [(9, "x", "step 9 does not exist"), (None, "x", "NULL"), (1, " ", "note")]
+)
 def test_a_bad_note_is_refused(fw, step, note, error):
     fw.insert("a")
     with pytest.raises(psycopg.IntegrityError, match=error):

@@ -39,7 +39,8 @@ OPERATION = st.sampled_from([operation for operation in OPERATIONS for _ in rang
 
 EMPTY = """
     TRUNCATE flywheel.traces RESTART IDENTITY;
-    DELETE FROM flywheel.activations; DELETE FROM flywheel.validator_versions; DELETE FROM flywheel.validators;
+    DELETE FROM flywheel.activations; DELETE FROM flywheel.validator_versions; DELETE FROM flywheel.rubrics;
+    DELETE FROM flywheel.validators;
     SELECT pgmq.purge_queue(queue_name) FROM pgmq.list_queues();"""
 # A SQL validator and py:max_length decide alike; both refuse to decide about NULL.
 WRONG_VERDICTS = """

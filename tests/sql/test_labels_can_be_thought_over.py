@@ -4,7 +4,9 @@ import psycopg
 import pytest
 from psycopg.errors import InsufficientPrivilege
 
-LABEL = "INSERT INTO flywheel.labels (step_id, validator, passed, critique) VALUES (%s, 'polite', %s, 'Rude.') RETURNING id"
+LABEL = (
+    "INSERT INTO flywheel.labels (step_id, validator, passed, critique) VALUES (%s, 'polite', %s, 'Rude.') RETURNING id"
+)
 
 
 @pytest.fixture
@@ -18,7 +20,10 @@ def test_only_who_gave_a_label_changes_it_or_takes_it_back(judged, member_of):
     fw, (one, *_) = judged
     ann, bob, boss = member_of("reviewer"), member_of("reviewer"), member_of("admin")
     (mine,) = ann.execute(LABEL, (one, True)).fetchone()
-    change, remove = "UPDATE flywheel.labels SET passed = false WHERE id = %s", "DELETE FROM flywheel.labels WHERE id = %s"
+    change, remove = (
+        "UPDATE flywheel.labels SET passed = false WHERE id = %s",
+        "DELETE FROM flywheel.labels WHERE id = %s",
+    )
     for statement in (change, remove):
         with pytest.raises(InsufficientPrivilege, match="is by"):
             bob.execute(statement, [mine])
@@ -73,7 +78,9 @@ def test_a_label_of_other_content_does_not_count_until_it_is_given_again(judged,
     assert fw.one("SELECT count(step_changed_at) FROM flywheel.labels") == 0
     # One statement, which changes something else of the other step.
     value = "'\"new\"'"
-    fw.execute(f"UPDATE flywheel.traces SET {column} = CASE WHEN id = {one} THEN {value} ELSE {column} END, user_id = 'u'")
+    fw.execute(
+        f"UPDATE flywheel.traces SET {column} = CASE WHEN id = {one} THEN {value} ELSE {column} END, user_id = 'u'"
+    )
     assert fw.rows("SELECT id FROM flywheel.labels WHERE step_changed_at IS NOT NULL") == [(labels[0],)]
     assert fw.one("SELECT count(example_approved_by) FROM flywheel.labels") == 0
     assert fw.rows("SELECT step_id FROM flywheel.consensus") == [(two,)]
@@ -113,7 +120,9 @@ def test_a_label_cannot_be_left_behind_by_a_step_that_is_being_deleted(judged, a
     deleting = another(fw, autocommit=False)
     deleting.execute("DELETE FROM flywheel.traces WHERE id = %s", [one])
     labelling = in_thread(lambda: another(fw).one(LABEL, one, True))
-    fw.wait_until("SELECT count(*) = 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()")
+    fw.wait_until(
+        "SELECT count(*) = 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    )
     deleting.conn.commit()
     with pytest.raises(psycopg.errors.ForeignKeyViolation, match="does not exist"):
         labelling.join()
@@ -121,7 +130,7 @@ def test_a_label_cannot_be_left_behind_by_a_step_that_is_being_deleted(judged, a
 
 
 def test_a_correction_is_a_label_that_says_the_opposite(judged):
-    fw, (one, two, three) = judged
+    fw, (one, _, three) = judged
     fw.drain()
     fw.record([job for job in fw.claim() if job["step_id"] != three])
     correction = fw.one("SELECT flywheel.correct(%s, 'polite', 'It sneers.', 'ann')", one)
@@ -129,7 +138,11 @@ def test_a_correction_is_a_label_that_says_the_opposite(judged):
     assert fw.rows(said) == [(correction, one, False, "It sneers.", "ann", "convenience")]
     assert fw.one("SELECT flywheel.correct(%s, 'polite', 'It sneers at me.', 'ann')", one) == correction
     assert fw.one("SELECT critique FROM flywheel.labels") == "It sneers at me."
-    for arguments, error in [((three, "polite", "why"), "has not passed or failed step"), ((one, "polite", " "), "says nothing"),
-                             ((None, "polite", "why"), "NULL"), ((one, "polight", "why"), "polight")]:  # fmt: skip
+    for arguments, error in [
+        ((three, "polite", "why"), "has not passed or failed step"),
+        ((one, "polite", " "), "says nothing"),
+        ((None, "polite", "why"), "NULL"),
+        ((one, "polight", "why"), "polight"),
+    ]:
         with pytest.raises(psycopg.Error, match=error):
             fw.execute("SELECT flywheel.correct(%s, %s, %s)", arguments)

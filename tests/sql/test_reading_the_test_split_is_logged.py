@@ -20,7 +20,7 @@ def labelled(fw):
     "SELECT * FROM flywheel.alignment WHERE split = 'dev'",
     "SELECT * FROM flywheel.alignment WHERE split IN ('dev', 'few_shot')",
     "SELECT * FROM flywheel.alignment WHERE split = 'test' AND validator = 'another'",
-    "SELECT a.tpr FROM flywheel.validator_versions w LEFT JOIN flywheel.alignment a ON a.version = w.version AND a.split = 'dev'",
+    "SELECT tpr FROM flywheel.validators v LEFT JOIN flywheel.alignment a ON a.validator = v.name AND a.split = 'dev'",
     "SELECT * FROM flywheel.alignment_weekly",
     "SELECT * FROM flywheel.corrected_metrics",
     "SELECT * FROM flywheel.judge_version_diff('polite', 1, 1)",
@@ -34,7 +34,7 @@ def test_not_where_test_is_not_read(labelled, query):
     ("SELECT * FROM flywheel.alignment", 1),
     ("SELECT tpr FROM flywheel.alignment WHERE split = 'test'", 1),
     ("SELECT count(*) FROM flywheel.alignment WHERE split = 'test'", 1),
-    ("SELECT * FROM flywheel.judge_version_diff('polite', 1, 1, 'test')", 2),
+    ("SELECT * FROM flywheel.judge_version_diff('polite', 1, 1, 'test')", 1),
 ])  # fmt: skip
 def test_where_it_is(labelled, query, reads):
     labelled.execute(query)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+KEYS = "flywheel.shingle_keys(flywheel.shingles(%s))"
 WORDS = [f"w{n}" for n in range(500)]
 
 
@@ -52,7 +53,7 @@ def test_texts_that_differ_in_one_or_two_words_are_found_whatever_their_length(f
         changed[where : where + (change != "insert")] = [] if change == "remove" else [f"new{seed}"]
     common = full_fw.one(
         "SELECT cardinality(ARRAY(SELECT unnest(a) INTERSECT SELECT unnest(b))) "
-        "FROM (SELECT flywheel.shingle_keys(flywheel.shingles(%s)), flywheel.shingle_keys(flywheel.shingles(%s))) s (a, b)",
+        f"FROM (SELECT {KEYS}, {KEYS}) s (a, b)",
         " ".join(words), " ".join(changed),
     )  # fmt: skip
     assert common >= 4
@@ -130,7 +131,10 @@ def test_shares_can_be_set_for_new_groups(judged):
     for n in range(1, 6):
         label(judged, step(judged, f"new {n}", text(n)))
     label(judged, step(judged, old, text(9)))
-    assert judged.rows("SELECT split, count(*) FROM flywheel.labels GROUP BY 1 ORDER BY 1") == [("dev", 2), ("few_shot", 5)]
+    assert judged.rows("SELECT split, count(*) FROM flywheel.labels GROUP BY 1 ORDER BY 1") == [
+        ("dev", 2),
+        ("few_shot", 5),
+    ]
     judged.execute("SELECT flywheel.set_split_shares(0.5, 0.2, 0.3)")
     for bad in ("0.5, 0.5, 0.5", "-1, 1, 1", "'NaN', 0, 1", "NULL, 0, 1"):
         with pytest.raises(psycopg.errors.InvalidParameterValue, match="bad shares"):

@@ -10,15 +10,34 @@ INTERVALS = ["clopper_pearson", "jeffreys", "agresti_coull"]
 count = st.integers(0, 60)
 
 
+NOTHING = [
+    "clopper_pearson(0, 0)",
+    "jeffreys(3, 2)",
+    "agresti_coull(-1, 5)",
+    "clopper_pearson('NaN', 5)",
+    "jeffreys(1, 'NaN')",
+    "agresti_coull(1, 'infinity')",
+    "newcombe(0, 0, 1, 2)",
+    "newcombe_paired(0, 0, 0, 0)",
+    "two_proportion_z(1, 2, 0, 0)",
+    "two_proportion_z(0, 5, 0, 5)",
+    "two_proportion_z(7, 5, 0, 5)",
+    "mcnemar_chi2(0, 0)",
+    "ppi(0, 0, 0, 0, 5, 10)",
+    "ppi(1, 1, 1, 1, 0, 0)",
+    "ppi(0, 0, 0, 0, 0, 1)",
+    "post_stratified('{}', '{}', '{}')",
+    "post_stratified('{1,0}', '{2,0}', '{5,5}')",
+    "rogan_gladen(0, 0, 1, 1, 1, 1)",
+    "mcc(0, 0, 0, 0)",
+    "kappa(5, 0, 0, 0)",
+    "calibration_allocation(10, 0, 0.9, 0.9)",
+]
+
+
 def test_nothing_to_count_is_null(fw):
-    for call in ("flywheel.clopper_pearson(0, 0)", "flywheel.jeffreys(3, 2)", "flywheel.agresti_coull(-1, 5)",
-                 "flywheel.clopper_pearson('NaN', 5)", "flywheel.jeffreys(1, 'NaN')", "flywheel.agresti_coull(1, 'infinity')",
-                 "flywheel.newcombe(0, 0, 1, 2)", "flywheel.newcombe_paired(0, 0, 0, 0)", "flywheel.two_proportion_z(1, 2, 0, 0)",
-                 "flywheel.two_proportion_z(0, 5, 0, 5)", "flywheel.two_proportion_z(7, 5, 0, 5)", "flywheel.mcnemar_chi2(0, 0)", "flywheel.ppi(0, 0, 0, 0, 5, 10)",
-                 "flywheel.ppi(1, 1, 1, 1, 0, 0)", "flywheel.ppi(0, 0, 0, 0, 0, 1)", "flywheel.post_stratified('{}', '{}', '{}')",
-                 "flywheel.post_stratified('{1,0}', '{2,0}', '{5,5}')", "flywheel.rogan_gladen(0, 0, 1, 1, 1, 1)",
-                 "flywheel.mcc(0, 0, 0, 0)", "flywheel.kappa(5, 0, 0, 0)", "flywheel.calibration_allocation(10, 0, 0.9, 0.9)"):  # fmt: skip
-        cursor = fw.conn.execute(f"SELECT * FROM {call}")
+    for call in NOTHING:
+        cursor = fw.conn.execute(f"SELECT * FROM flywheel.{call}")
         row = dict(zip([column.name for column in cursor.description], cursor.fetchone(), strict=True))
         assert {value for name, value in row.items() if name != "lambda"} == {None}, (call, row)
 
@@ -37,7 +56,9 @@ def test_equal_versions_do_not_differ(fw):
     assert fw.one("SELECT flywheel.mcnemar_exact(4, 4)") == 1
 
 
-@pytest.mark.parametrize("call", ["normal_quantile(95)", "normal_quantile('NaN')", "agresti_coull(1, 2, 95)", "jeffreys(1, 2, 95)"])
+@pytest.mark.parametrize(
+    "call", ["normal_quantile(95)", "normal_quantile('NaN')", "agresti_coull(1, 2, 95)", "jeffreys(1, 2, 95)"]
+)
 def test_a_confidence_in_percent_is_refused(fw, call):
     with pytest.raises(psycopg.errors.NumericValueOutOfRange, match="between 0 and 1") as error:
         fw.one(f"SELECT flywheel.{call}")
@@ -46,9 +67,15 @@ def test_a_confidence_in_percent_is_refused(fw, call):
 
 def test_large_counts(full_fw):
     # scipy 1.17.1: beta.ppf, binom.cdf
-    assert full_fw.one("SELECT lo FROM flywheel.clopper_pearson(300000, 1000000)") == pytest.approx(0.2991019119335821, rel=1e-9)
-    assert full_fw.one("SELECT flywheel.binomial_cdf(499000, 1000000, 0.5)") == pytest.approx(0.0228041499326948, rel=1e-9)
-    assert full_fw.one("SELECT flywheel.beta_quantile(0.025, 0.5, 1000000.5)") == pytest.approx(4.910344357084465e-10, rel=1e-9)
+    assert full_fw.one("SELECT lo FROM flywheel.clopper_pearson(300000, 1000000)") == pytest.approx(
+        0.2991019119335821, rel=1e-9
+    )
+    assert full_fw.one("SELECT flywheel.binomial_cdf(499000, 1000000, 0.5)") == pytest.approx(
+        0.0228041499326948, rel=1e-9
+    )
+    assert full_fw.one("SELECT flywheel.beta_quantile(0.025, 0.5, 1000000.5)") == pytest.approx(
+        4.910344357084465e-10, rel=1e-9
+    )
 
 
 @EASY
@@ -58,7 +85,7 @@ def test_intervals_hold_their_point_and_grow(full_fw, name, n, data):
     k = data.draw(st.integers(0, n))
     query = f"SELECT lo, hi FROM flywheel.{name}(%s, %s, %s)"
     lo, hi = full_fw.one(query, k, n, 0.95)
-    assert 0 <= lo <= k / n + 1e-9 and k / n - 1e-9 <= hi <= 1 or name == "jeffreys" and k in (0, n)
+    assert (0 <= lo <= k / n + 1e-9 and k / n - 1e-9 <= hi <= 1) or (name == "jeffreys" and k in (0, n))
     wide_lo, wide_hi = full_fw.one(query, k, n, 0.99)
     assert wide_lo <= lo + 1e-12 and hi <= wide_hi + 1e-12
     if k < n:
@@ -101,8 +128,9 @@ def test_corrected_rates_lie_in_their_intervals(full_fw, tp, fp, tn, fn, more, d
 def test_agreement_is_one_at_most(full_fw, ratings):
     units, values = [u for u, _ in ratings], [v for _, v in ratings]
     coefficients = full_fw.one(
-        "SELECT flywheel.observed_agreement(u, r::text[]), flywheel.fleiss_kappa(u, r::text[]), flywheel.gwet_ac1(u, r::text[]), "
-        "flywheel.krippendorff_alpha(u, r::text[]), flywheel.krippendorff_alpha(u, r, 'ordinal'), flywheel.krippendorff_alpha(u, r, 'interval') "
+        "SELECT flywheel.observed_agreement(u, r::text[]), flywheel.fleiss_kappa(u, r::text[]), "
+        "flywheel.gwet_ac1(u, r::text[]), flywheel.krippendorff_alpha(u, r::text[]), "
+        "flywheel.krippendorff_alpha(u, r, 'ordinal'), flywheel.krippendorff_alpha(u, r, 'interval') "
         "FROM (SELECT %s::bigint[], %s::float8[]) x (u, r)", units, values)  # fmt: skip
     assert all(c is None or c <= 1 + 1e-9 for c in coefficients)
     nobody_twice = len(set(units)) == len(units)
@@ -111,7 +139,8 @@ def test_agreement_is_one_at_most(full_fw, ratings):
         assert coefficients[2] == pytest.approx(1)  # each step has one rating only, however often
 
 
-KRIPPENDORFF = {  # Krippendorff (2011), "Computing Krippendorff's Alpha-Reliability", data C: rater: ratings of units 1 to 12
+# Krippendorff (2011), "Computing Krippendorff's Alpha-Reliability", data C: the ratings of twelve units, by rater.
+KRIPPENDORFF = {
     "a": [1, 2, 3, 3, 2, 1, 4, 1, 2, None, None, None],
     "b": [1, 2, 3, 3, 2, 2, 4, 1, 2, 5, None, 3],
     "c": [None, 3, 3, 3, 2, 3, 4, 2, 2, 5, 1, None],

@@ -30,7 +30,7 @@ def test_an_input_like_the_examples_is_on_topic_and_not_novel(topic):
     passed, score, reason, details = verdict(topic, "on_topic", "Where is my order, please?")
     assert (passed, reason) == (True, None) and score > 0.6 and details["p"] >= 0.05
     assert details["nearest"] in ORDERS
-    passed, score, reason, details = verdict(topic, "novelty", "WHERE IS MY ORDER")
+    passed, score, reason, details = verdict(topic, "novelty", "WHERE IS MY ORDER", alpha=0.05)
     assert (passed, reason) == (True, None) and score >= 0.01 and details["distance"] < 0.4
 
 
@@ -52,11 +52,17 @@ def test_a_keyword_is_on_topic_whatever_else_there_is(topic):
 @pytest.mark.parametrize("validator", ["on_topic", "novelty"])
 @pytest.mark.parametrize("text", [None, "", " \n\t", "?!...", "👩‍👧", "Где заказ", "注文はどこですか", "a b " * 10**6])
 def test_any_text_is_judged_or_left_open(topic, validator, text):
-    passed, score, reason, _ = verdict(topic, validator, text)
+    passed, score, reason, _ = verdict(topic, validator, text, alpha=0.05)
     if (text or "").strip():
         assert passed is not None and 0 <= score <= 1
     else:
         assert (passed, score, reason) == (None, None, "no input")
+
+
+def test_too_few_examples_to_tell_one_in_a_hundred_abstain(topic):
+    says = 'topic "orders" has too few examples for an alpha of 0.01: no input could fail'
+    assert verdict(topic, "novelty", "Write a poem about photosynthesis")[:3] == (None, None, says)
+    assert verdict(topic, "on_topic", "Write a poem", alpha=0)[0] is None
 
 
 @pytest.mark.parametrize("validator", ["on_topic", "novelty"])
@@ -134,7 +140,7 @@ def test_about_alpha_of_the_examples_own_kind_fails(topic):
 
 @pytest.mark.parametrize("validator", ["on_topic", "novelty"])
 def test_they_run_in_drain_and_check_as_roles_that_cannot_read_the_examples(topic, validator):
-    config = '{"topic": "orders"}'
+    config = '{"topic": "orders", "alpha": 0.05}'
     topic.execute("SELECT flywheel.add_validator(%s, %s, %s)", (validator, f"flywheel.{validator}", config))
     (step,) = topic.insert("out", input="Where is my order?")
     topic.execute("SET ROLE flywheel_worker")
