@@ -12,6 +12,7 @@
 -- failure_reason_counts             the next drain refreshes
 -- stopped_drains                    about sessions of this server
 -- review_claims                     people claim again
+-- embeddings                        the drain and the worker embed anew, from five minutes after its last look on
 -- python_validators                 the install script; their rows would collide with it
 --
 -- The queues are ordinary tables, which pg_dump saves anyway.
@@ -25,7 +26,8 @@ BEGIN
             'providers', 'provider_state', 'prices', 'judge_state', 'spending', 'validators', 'validator_versions',
             'activations', 'metric_rollup', 'dead_letters', 'deferrals', 'inbox', 'retention', 'maintenance',
             'team_pipelines', 'topics', 'topic_examples', 'rubrics', 'trace_groups', 'labels', 'fixes', 'aligned',
-            'alignment_rollup', 'align_again', 'test_reads', 'split_shares', 'annotations',
+            'alignment_rollup', 'align_again', 'test_reads', 'split_shares', 'annotations', 'embedding_models',
+            'embedded_pipelines',
             'labels_id_seq', 'fixes_id_seq', 'traces_id_seq', 'validator_versions_id_seq', 'activations_id_seq',
             'annotations_id_seq', 'test_reads_id_seq']
         LOOP

@@ -57,7 +57,8 @@ BEGIN
     -- The library's validators written in SQL: who drains and who asks check runs them.
     GRANT EXECUTE ON FUNCTION flywheel.json_or_null, flywheel.tool_calls, flywheel.calls_of, flywheel.no_repeated_calls,
         flywheel.step_budget, flywheel.on_topic, flywheel.novelty, flywheel.compare_with_examples,
-        flywheel.retrieval, flywheel.owned_entities TO flywheel_writer, flywheel_worker;
+        flywheel.retrieval, flywheel.owned_entities, flywheel.sql_of, flywheel.check_generated_sql,
+        flywheel.call_generated_sql, flywheel.sql_executes, flywheel.sql_same_result TO flywheel_writer, flywheel_worker;
     -- Pure functions.
     GRANT EXECUTE ON FUNCTION flywheel.ranking, flywheel.relevance, flywheel.graded, flywheel.relevant, flywheel.precision_at_k,
         flywheel.recall_at_k, flywheel.success_at_k, flywheel.hit_at_k, flywheel.reciprocal_rank, flywheel.average_precision,
@@ -73,11 +74,13 @@ BEGIN
         flywheel.metrics_daily, flywheel.retrieval_metrics, flywheel.confusion_matrix, flywheel.class_metrics,
         flywheel.classifier_metrics, flywheel.failure_reasons, flywheel.coverage, flywheel.coverage_ledger,
         flywheel.coverage_dirty, flywheel.queue_health, flywheel.queue_stats,
+        flywheel.embedding_models, flywheel.embedded_pipelines, flywheel.embed_wanted, flywheel.index_health,
         flywheel.maintenance, flywheel.partitions, flywheel.retention, flywheel.kept_steps TO flywheel_reader, flywheel_reviewer;
     GRANT EXECUTE ON FUNCTION flywheel.why, flywheel.answers, flywheel.count_answers, flywheel.unsettled,
         flywheel.metrics_by, flywheel.wilson_lo, flywheel.wilson_hi, flywheel.reason_key, flywheel.slice_name, flywheel.block_of,
         flywheel.sample_point, flywheel.filter_matches, flywheel.known_validator, flywheel.has_python,
-        flywheel.partition_size, flywheel.range_of, flywheel.utc_day, flywheel.estimate, flywheel.check_sample_rate
+        flywheel.partition_size, flywheel.range_of, flywheel.utc_day, flywheel.estimate, flywheel.check_sample_rate,
+        flywheel.serving_embedding_model
         TO flywheel_reader, flywheel_reviewer;
 
     -- People who look at failures: the steps, too; and who say what they think of them.
@@ -114,18 +117,23 @@ BEGIN
     GRANT EXECUTE ON FUNCTION flywheel.claim_review, flywheel.check_claim, flywheel.choose_steps, flywheel.sampling_frame,
         flywheel.associated_validator, flywheel.draw_steps, flywheel.decided, flywheel.plan_labels
         TO flywheel_reviewer;
+    -- And find steps that are like others. An embedding tells of its text.
+    GRANT SELECT ON flywheel.embeddings TO flywheel_reviewer;
+    GRANT EXECUTE ON FUNCTION flywheel.embed, flywheel.embed_query, flywheel.nearest_steps,
+        flywheel.check_dimensions, flywheel.vector_schema, flywheel.search_settings TO flywheel_reviewer;
 
     -- The worker and the scheduler: drain, claim, record. Validators written in SQL run with this role's rights, so it
     -- reads steps; of the results only which there are.
-    GRANT SELECT ON flywheel.traces, flywheel.validator_versions, flywheel.activations, flywheel.providers TO flywheel_worker;
+    GRANT SELECT ON flywheel.traces, flywheel.validator_versions, flywheel.activations, flywheel.providers,
+        flywheel.embedding_models TO flywheel_worker;
     GRANT SELECT (step_id, version_id) ON flywheel.verdicts, flywheel.dead_letters TO flywheel_worker;
     GRANT INSERT, DELETE ON flywheel.verdicts TO flywheel_worker;
     GRANT SELECT, INSERT, DELETE ON flywheel.stopped_drains TO flywheel_worker;
     GRANT EXECUTE ON PROCEDURE flywheel.drain TO flywheel_worker;
     GRANT EXECUTE ON FUNCTION
         -- drain calls these
-        flywheel.begin_drain, flywheel.dispatch, flywheel.sweep, flywheel.sweep_if_due, flywheel.maintain, flywheel.claim,
-        flywheel.run, flywheel.share_steps, flywheel.hold, flywheel.split, flywheel.acknowledge, flywheel.retry, flywheel.requeue,
+        flywheel.begin_drain, flywheel.dispatch, flywheel.sweep, flywheel.sweep_if_due, flywheel.embed_due, flywheel.maintain,
+        flywheel.claim, flywheel.run, flywheel.share_steps, flywheel.hold, flywheel.split, flywheel.acknowledge, flywheel.retry, flywheel.requeue,
         flywheel.validate, flywheel.hand_over, flywheel.lock_steps, flywheel.block_of, flywheel.wanted_sql, flywheel.eligible_sql,
         flywheel.sample_point, flywheel.store_outcomes, flywheel.store_error, flywheel.outcomes_sql, flywheel.call_sql,
         flywheel.outcome_sql, flywheel.try_call, flywheel.try_python, flywheel.outcome_of, flywheel.field_sql, flywheel.lapsed,
@@ -134,10 +142,12 @@ BEGIN
         flywheel.admit_worker, flywheel.judgements_waiting, flywheel.claim_judgements, flywheel.paid_answers, flywheel.extend_leases,
         flywheel.give_back, flywheel.record_judgements, flywheel.defer_judgements, flywheel.bury_judgements,
         flywheel.fail_judgements, flywheel.pause_provider, flywheel.claim_python, flywheel.record_python, flywheel.sync_python_validators,
+        flywheel.embedding_models_in_use, flywheel.serving_embedding_model, flywheel.claim_embeddings, flywheel.store_embeddings,
+        flywheel.return_embeddings,
         flywheel.has_python, flywheel.utc_day -- for queue_health
         TO flywheel_worker;
     IF flywheel.has_python() THEN
-        EXECUTE 'GRANT EXECUTE ON FUNCTION flywheel.py_validate, flywheel.py_path TO flywheel_worker, flywheel_writer';
+        EXECUTE 'GRANT EXECUTE ON FUNCTION flywheel.py_validate, flywheel.py_path, flywheel.py_limit_memory TO flywheel_worker, flywheel_writer';
     END IF;
 
     -- Row security asks these, as whoever is limited by it.

@@ -14,6 +14,7 @@
 \ir coverage/blocks.sql
 \ir metrics/rollup.sql
 \ir teams/teams.sql
+\ir embeddings/tables.sql
 \ir validators/sampling.sql
 \ir labels/splits.sql
 \ir labels/labels.sql
@@ -86,6 +87,14 @@
 \ir drain/maintain.sql
 \ir retention/retention.sql
 \ir retention/apply.sql
+\ir embeddings/embed.sql
+\ir embeddings/wanted.sql
+\ir embeddings/models.sql
+\ir embeddings/search.sql
+\ir embeddings/queue.sql
+\ir embeddings/store.sql
+\ir embeddings/tend.sql
+\ir embeddings/health.sql
 \ir drain/drain.sql
 \ir drain/queue_health.sql
 \ir drain/schedule.sql
@@ -107,6 +116,12 @@
 \ir library/no_repeated_calls.sql
 \ir library/step_budget.sql
 \ir topics/validators.sql
+\ir generated_sql/refusal.sql
+\ir generated_sql/run.sql
+\ir generated_sql/allow.sql
+\ir generated_sql/call.sql
+\ir generated_sql/validators.sql
+\ir generated_sql/known_names.sql
 \ir search_path.sql
 \ir grants.sql
 \ir dump.sql

@@ -27,10 +27,11 @@ MAX_RETRY_AFTER_S = 3600.0
 # one pool 221 calls/s and 2.2 ms of CPU per call, pools of 32 about 250 calls/s and 1.4 ms.
 _CALLS_PER_POOL = 32
 # What some models refuse, and how they name it. Without a schema the answer is still checked when it is read.
-# A model that refuses the temperature has only one.
+# A model that refuses the temperature or the dimensions has only one; the length of an embedding is checked.
 _DISPENSABLE = {
     "response_format": re.compile(r"response.?format|json.?schema|structured.?output", re.IGNORECASE),
     "temperature": re.compile("temperature", re.IGNORECASE),
+    "dimensions": re.compile("dimension|matryoshka", re.IGNORECASE),
 }
 
 
@@ -114,23 +115,32 @@ class Provider:
             "response_format": {"type": "json_schema", "json_schema": json_schema},
         }
         start = time.perf_counter()
-        try:
-            # httpx's timeouts bound each read, not their sum: a server could drip for ever.
-            async with asyncio.timeout(self.config.timeout_s):
-                response = await self._send(body)
-        except TimeoutError:
-            raise Failure("unclear", f"no complete reply within {self.config.timeout_s:g} s") from None
-        return _reply(self._without_key(response.content), round((time.perf_counter() - start) * 1000))
+        content = await self._in_time("/chat/completions", body)
+        return _reply(content, round((time.perf_counter() - start) * 1000))
+
+    async def embed(self, texts: list[str], model: str, dimensions: int) -> list[list[float]]:
+        """The embedding of each text. Raises Failure; the one of a batch may be that of one text only."""
+        body = {"model": model, "input": texts, "dimensions": dimensions, "encoding_format": "float"}
+        return _embeddings(await self._in_time("/embeddings", body), len(texts), dimensions)
 
     async def close(self) -> None:
         for client in self._clients:
             await client.close()
 
-    async def _send(self, body: dict[str, object]) -> httpx2.Response:
+    async def _in_time(self, path: str, body: dict[str, object]) -> bytes:
+        try:
+            # httpx's timeouts bound each read, not their sum: a server could drip for ever.
+            async with asyncio.timeout(self.config.timeout_s):
+                response = await self._send(path, body)
+        except TimeoutError:
+            raise Failure("unclear", f"no complete reply within {self.config.timeout_s:g} s") from None
+        return self._without_key(response.content)
+
+    async def _send(self, path: str, body: dict[str, object]) -> httpx2.Response:
         refused = set(self._refused.get(body["model"], ()))
         while True:
             try:
-                response = await self._post({name: body[name] for name in body if name not in refused})
+                response = await self._post(path, {name: body[name] for name in body if name not in refused})
             except openai.APIStatusError as error:
                 option = _refused_option(error, body.keys() - refused)
                 if option is None:
@@ -143,10 +153,10 @@ class Provider:
                 self._refused[body["model"]] |= refused
             return response
 
-    async def _post(self, body: dict[str, object]) -> httpx2.Response:
+    async def _post(self, path: str, body: dict[str, object]) -> httpx2.Response:
         # chat.completions.create costs twice the CPU: it maps request and reply to models nobody needs here.
         try:
-            return await next(self._next_client).post("/chat/completions", body=body, cast_to=httpx2.Response)
+            return await next(self._next_client).post(path, body=body, cast_to=httpx2.Response)
         except openai.APITimeoutError:
             # complete() has the deadline; the only timeout left to httpx is that of connecting.
             raise Failure("provider", f"cannot connect to {self.config.base_url}: timed out", at_once=True) from None
@@ -273,6 +283,25 @@ def _reply(content: bytes, latency_ms: int) -> Reply:
     if problem:
         raise Failure("step", problem, tokens=tokens)
     return Reply(text, *tokens, latency_ms)
+
+
+def _embeddings(content: bytes, texts: int, dimensions: int) -> list[list[float]]:
+    try:
+        data = json.loads(content)["data"]
+        vectors = [each["embedding"] for each in sorted(data, key=lambda each: each["index"])]
+        lengths = {len(vector) for vector in vectors}
+        finite = all(math.isfinite(number) for vector in vectors for number in vector)
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise Failure("unclear", "the reply holds no embeddings") from None
+    if len(vectors) != texts:
+        raise Failure("step", f"the reply holds {len(vectors)} embeddings, expected {texts}")
+    if lengths != {dimensions}:
+        got = ", ".join(map(str, sorted(lengths)))
+        hint = "set an embedding model with what it has: flywheel.set_embedding_model()"
+        raise Failure("judge", f"the reply holds embeddings of {got} dimensions, expected {dimensions}: {hint}")
+    if not finite or not all(any(vector) for vector in vectors):
+        raise Failure("step", "the reply holds an embedding of zeros, NaN or infinity")
+    return vectors
 
 
 def _count(value: object) -> int | None:

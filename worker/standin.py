@@ -22,6 +22,8 @@ from typing import Literal, Self
 
 import h11
 
+from .embedding import embed
+
 DRIP_INTERVAL_S = 0.05
 
 
@@ -67,6 +69,11 @@ def default_answer(request: dict) -> Served:
     return {"reason": f"stand-in: {reason}", "passed": passed, "score": float(passed)}
 
 
+def ngrams(text: str) -> list[float] | Fault:
+    """The built-in embedder stands in for a model, too."""
+    return embed(text) or _error(400, "nothing to embed")
+
+
 def replay_answer(path: str | Path) -> Callable[[dict], Served]:
     """Answer from recorded judge outputs: JSON lines of {"input", "output", "answer"}.
 
@@ -95,6 +102,7 @@ class StandIn:
     """The server, as an async context manager. `answer`, `latency_s` and `faults` may be set while it runs.
 
     `faults` are served first, one per request. `calls` keeps the last 1000 requests, `n_calls` counts all.
+    `embed` makes the embedding of one text, `embedded` keeps the last 1000 requests for some.
     """
 
     def __init__(
@@ -109,6 +117,8 @@ class StandIn:
         self.faults: deque[Served] = deque()
         self.calls: deque[dict] = deque(maxlen=1000)
         self.n_calls = 0
+        self.embed: Callable[[str], list[float] | Fault] = ngrams
+        self.embedded: deque[dict] = deque(maxlen=1000)
         self._address = (host, port)
         self._connections: set[asyncio.Task] = set()
 
@@ -171,6 +181,8 @@ class StandIn:
                 return {"object": "list", "data": [{"id": "stand-in", "object": "model"}]}
             case "POST", "/chat/completions":
                 return await self._complete(body)
+            case "POST", "/embeddings":
+                return await self._embed(body)
         return _error(404, f"no such endpoint: {method} {path}")
 
     async def _complete(self, body: bytes) -> dict | Fault:
@@ -189,6 +201,25 @@ class StandIn:
         text = served if isinstance(served, str) else json.dumps(served, ensure_ascii=False)
         message = {"role": "assistant", "content": text}
         return _completion(request.get("model"), message, prompt_chars=len(content))
+
+    async def _embed(self, body: bytes) -> dict | Fault:
+        try:
+            request = json.loads(body)
+            texts = request["input"] if isinstance(request["input"], list) else [request["input"]]
+            answered = [self.embed(text) for text in texts]
+        except (ValueError, KeyError, TypeError) as error:
+            return _error(400, f"expected a request for embeddings: {error!r}")
+        self.embedded.append(request)
+        if self.latency_s:
+            await asyncio.sleep(self.latency_s)
+        if self.faults:
+            served = self.faults.popleft()
+            if isinstance(served, Fault):
+                return served
+        if fault := next((each for each in answered if isinstance(each, Fault)), None):
+            return fault
+        data = [{"object": "embedding", "index": i, "embedding": each} for i, each in enumerate(answered)]
+        return {"object": "list", "data": data, "model": request.get("model")}
 
 
 def serve_until_terminated(standin: StandIn) -> None:

@@ -12,6 +12,7 @@ import psycopg
 import pyvalidators
 
 from .database import ONCE_PATIENCE_S, Database, outlast
+from .embedder import EmbedderConfig, Embedding
 from .install import VERSION, query
 from .judging import Judging
 from .portable import PythonValidating
@@ -22,7 +23,7 @@ log = logging.getLogger(__name__)
 DRAIN_S = 1.0
 OVERDUE_S = 30.0
 """How long a drain may validate one range of steps."""
-LOOK_FOR_OVERDUE_S = 5.0
+LOOK_FOR_OVERDUE_S = 1.0
 LOOK_FOR_PROVIDERS_S = 2.0
 LOOK_AT_SCHEMA_S = 2.0
 UNUSABLE_PROVIDER_S = 30.0
@@ -41,11 +42,12 @@ class Worker:
         self.once = once
         self.processes = processes or min(4, os.cpu_count() or 1)
         self.verdicts = 0
+        self.embedded = 0
         self._unusable: dict[str, str] = {}
         # Beside the Python validators: the drain, and per provider one claims while one records.
         self._db = Database(dsn, connections=self.processes + 8)
         self._stopping = asyncio.Event()
-        self._services: set[Judging | PythonValidating] = set()
+        self._services: set[Judging | Embedding | PythonValidating] = set()
         self._work: asyncio.Task[None] | None = None
         self._refusal: psycopg.Error | None = None
 
@@ -113,8 +115,8 @@ class Worker:
     async def _run_once(self, validating: PythonValidating) -> None:
         """Round and round until a round finds nothing: one step's work can be another's reason."""
         done = -1
-        while done != self.verdicts + validating.ranges and not self._stopping.is_set():
-            done = self.verdicts + validating.ranges
+        while done != self.verdicts + self.embedded + validating.ranges and not self._stopping.is_set():
+            done = self.verdicts + self.embedded + validating.ranges
             await outlast(lambda: self._drain(0), self._stopping, ONCE_PATIENCE_S)
             await validating.run()
             async with asyncio.TaskGroup() as group:
@@ -150,14 +152,14 @@ class Worker:
             await asyncio.sleep(LOOK_FOR_OVERDUE_S)
 
     async def _keep_judging(self) -> None:
-        """One Judging per provider; a changed provider gets a new one when the old one is done."""
-        running: dict[str, tuple[Judging, asyncio.Task[None]]] = {}
+        """A Judging per provider, an Embedding per model; a changed one gets a new one when the old one is done."""
+        running: dict[str, tuple[Judging | Embedding, asyncio.Task[None]]] = {}
         async with asyncio.TaskGroup() as group:
             while not self._stopping.is_set():
                 configs = await self._providers()
                 if configs is None:
                     break
-                wanted = {config.name: config for config in configs}
+                wanted = {_name(config): config for config in configs}
                 for name, (judging, task) in list(running.items()):
                     if wanted.get(name) != judging.config:
                         judging.stop()
@@ -169,17 +171,20 @@ class Worker:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._stopping.wait(), LOOK_FOR_PROVIDERS_S)
 
-    def _start(self, group: asyncio.TaskGroup, config: ProviderConfig) -> tuple[Judging, asyncio.Task[None]]:
-        judging = Judging(self._db, config, self.once)
+    def _start(
+        self, group: asyncio.TaskGroup, config: ProviderConfig
+    ) -> tuple[Judging | Embedding, asyncio.Task[None]]:
+        kind = Embedding if isinstance(config, EmbedderConfig) else Judging
+        judging = kind(self._db, config, self.once)
         self._add(judging)
         return judging, group.create_task(self._judge(judging))
 
-    def _add(self, service: Judging | PythonValidating) -> None:
+    def _add(self, service: Judging | Embedding | PythonValidating) -> None:
         self._services.add(service)
         if self._stopping.is_set():
             service.stop()
 
-    async def _judge(self, judging: Judging) -> None:
+    async def _judge(self, judging: Judging | Embedding) -> None:
         name = judging.config.name
         try:
             await judging.run()
@@ -194,12 +199,21 @@ class Worker:
                     await asyncio.wait_for(judging.stopping.wait(), UNUSABLE_PROVIDER_S)
         finally:
             self._services.discard(judging)
-            self.verdicts += judging.judged
+            if isinstance(judging, Embedding):
+                self.embedded += judging.embedded
+            else:
+                self.verdicts += judging.judged
 
     async def _providers(self) -> list[ProviderConfig] | None:
         """None when stopped while the database was away."""
         patience_s = ONCE_PATIENCE_S if self.once else None
-        return await outlast(lambda: self._db.rows(ProviderConfig, query("providers")), self._stopping, patience_s)
+        judged = await outlast(lambda: self._db.rows(ProviderConfig, query("providers")), self._stopping, patience_s)
+        embedded = await outlast(lambda: self._db.rows(EmbedderConfig, query("embedders")), self._stopping, patience_s)
+        return None if judged is None or embedded is None else [*judged, *embedded]
+
+
+def _name(config: ProviderConfig) -> str:
+    return f"embeddings {config.embedder}" if isinstance(config, EmbedderConfig) else config.name
 
 
 def _first(error: BaseException) -> BaseException:

@@ -62,6 +62,7 @@ BEGIN
             PERFORM flywheel.dispatch_code(w, items, chunk);
         END IF;
     END LOOP;
+    PERFORM flywheel.dispatch_embeddings(items);
     RETURN taken;
 END
 $$;

@@ -49,6 +49,9 @@ BEGIN
             COMMIT;
         END IF;
 
+        taken := taken + flywheel.embed_due();
+        COMMIT;
+
         -- Claim the next message in the transaction that finishes this one: one commit a message.
         turn_end := pg_catalog.clock_timestamp() + interval '0.5 seconds'; -- then back to dispatch: judges wait for it
         worked := false;

@@ -15,11 +15,12 @@ INSERT INTO flywheel.maintenance (task, every) VALUES
     ('sweep', '30 seconds'),
     ('failure_reasons', '5 minutes'),
     ('partitions', '5 seconds'),
-    ('retention', '1 hour');
+    ('retention', '1 hour'),
+    ('embeddings', '5 minutes');
 
 COMMENT ON TABLE flywheel.maintenance IS
 'Chores of flywheel.drain(): when each last ran and how long it took. UPDATE every to change an interval.';
-COMMENT ON COLUMN flywheel.maintenance.task IS 'drain itself, measure_queues, merge_rollup, sweep, failure_reasons, partitions, retention.';
+COMMENT ON COLUMN flywheel.maintenance.task IS 'drain itself, measure_queues, merge_rollup, sweep, failure_reasons, partitions, retention, embeddings.';
 COMMENT ON COLUMN flywheel.maintenance.every IS 'Shortest time between two runs.';
 COMMENT ON COLUMN flywheel.maintenance.last_run_at IS 'When it last began.';
 COMMENT ON COLUMN flywheel.maintenance.took_ms IS 'Milliseconds of the last run.';

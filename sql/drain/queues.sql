@@ -5,7 +5,7 @@ CREATE FUNCTION flywheel.own_queue(queue text) RETURNS text
     LANGUAGE plpgsql IMMUTABLE
 AS $$
 BEGIN
-    IF queue !~ '^flywheel_(code|python|judge_[a-z][a-z0-9_]*)$' THEN
+    IF queue !~ '^flywheel_(code|python|(judge|embed)_[a-z][a-z0-9_]*)$' THEN
         RAISE EXCEPTION 'not a queue of pg_flywheel: %', queue USING ERRCODE = 'insufficient_privilege';
     END IF;
     RETURN queue;

@@ -8,7 +8,7 @@ DECLARE
     parts text;
 BEGIN
     SELECT string_agg(format('SELECT message FROM pgmq.%I', 'q_' || q.queue_name), ' UNION ALL ')
-    INTO parts FROM pgmq.list_queues() q WHERE q.queue_name LIKE 'flywheel\_%';
+    INTO parts FROM pgmq.list_queues() q WHERE q.queue_name LIKE 'flywheel\_%' AND q.queue_name NOT LIKE 'flywheel\_embed\_%';
     RETURN QUERY EXECUTE
         'SELECT q.version_id, range_agg(q.steps) FROM (
              SELECT i.version_id, unnest(coalesce(i.ids, int8multirange(int8range(i.lo, i.hi, ''[]'')))) AS steps FROM flywheel.inbox i

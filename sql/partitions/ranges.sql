@@ -49,7 +49,7 @@ DECLARE
     leaf regclass;
 BEGIN
     FOR leaf IN SELECT i.inhrelid::regclass FROM pg_inherits i
-                WHERE i.inhparent IN ('flywheel.traces'::regclass, 'flywheel.verdicts'::regclass)
+                WHERE i.inhparent IN ('flywheel.traces'::regclass, 'flywheel.verdicts'::regclass, 'flywheel.embeddings'::regclass)
     LOOP
         EXECUTE format('REVOKE ALL ON %s FROM flywheel_admin', leaf);
     END LOOP;

@@ -75,5 +75,23 @@ $$;
 COMMENT ON FUNCTION flywheel.py_check_config(text, text) IS
 'Raises when the config is not one that the Python validator takes, such as a regular expression that does not compile.';
 
+CREATE FUNCTION flywheel.py_limit_memory(megabytes int) RETURNS void
+    LANGUAGE plpython3u
+AS $$
+import resource
+from pathlib import Path
+before = GD.setdefault("flywheel_memory", resource.getrlimit(resource.RLIMIT_DATA))
+statm = Path("/proc/self/statm")
+if megabytes is None:
+    resource.setrlimit(resource.RLIMIT_DATA, before)
+elif statm.exists(): # Linux
+    most = int(statm.read_text().split()[5]) * resource.getpagesize() + megabytes * 2**20
+    if before[0] == resource.RLIM_INFINITY or most < before[0]:
+        resource.setrlimit(resource.RLIMIT_DATA, (most, before[1]))
+$$;
+
+COMMENT ON FUNCTION flywheel.py_limit_memory(int) IS
+'Internal: what this session may allocate from now on, beyond what it has (Linux); more is "out of memory", an error of the statement. NULL: as before. Around generated SQL.';
+
 SELECT flywheel.pin_search_paths();
 SELECT flywheel.apply_grants();

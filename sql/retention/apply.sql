@@ -6,6 +6,7 @@ CREATE FUNCTION flywheel.forget_steps(lo bigint, hi bigint, ids bigint[] DEFAULT
 BEGIN ATOMIC
     DELETE FROM flywheel.dead_letters d WHERE d.step_id BETWEEN lo AND hi AND (ids IS NULL OR d.step_id = ANY (ids));
     DELETE FROM flywheel.deferrals f WHERE f.step_id BETWEEN lo AND hi AND (ids IS NULL OR f.step_id = ANY (ids));
+    DELETE FROM flywheel.embeddings e WHERE e.step_id BETWEEN lo AND hi AND (ids IS NULL OR e.step_id = ANY (ids));
     DELETE FROM flywheel.coverage_ledger l
     WHERE l.block BETWEEN flywheel.block_of(lo) AND flywheel.block_of(hi)
       AND (ids IS NULL OR l.block IN (SELECT flywheel.block_of(i) FROM unnest(ids) AS i));

@@ -16,6 +16,8 @@ BEGIN ATOMIC
     USING flywheel.validator_versions w
     WHERE f.step_id = ANY (ids) AND w.id = f.version_id AND flywheel.reads_any(w.reads, changed);
 
+    DELETE FROM flywheel.embeddings e WHERE e.step_id = ANY (ids) AND changed && '{id,input}';
+
     INSERT INTO flywheel.coverage_dirty (block)
     SELECT DISTINCT flywheel.block_of(i) FROM unnest(ids) AS i;
 
@@ -103,7 +105,8 @@ CREATE FUNCTION flywheel.truncate_results() RETURNS trigger
 AS $$
 BEGIN
     -- That of verdicts empties metric_rollup and coverage_ledger.
-    TRUNCATE flywheel.verdicts, flywheel.dead_letters, flywheel.deferrals, flywheel.inbox, flywheel.coverage_dirty;
+    TRUNCATE flywheel.verdicts, flywheel.dead_letters, flywheel.deferrals, flywheel.inbox, flywheel.coverage_dirty,
+        flywheel.embeddings;
     DELETE FROM flywheel.labels; -- not TRUNCATE: that would stop at a table of yours that references one
     DELETE FROM flywheel.fixes;
     DELETE FROM flywheel.annotations;

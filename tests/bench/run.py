@@ -1,9 +1,10 @@
 """`make bench`: measures the numbers of the README on this machine, as ratios within one run.
 
-run.py                    every row, less than ten minutes
-run.py --quick            smaller and rougher, a minute or two
-run.py inserts drain      only these rows
-run.py validators         the accuracy and throughput of the validators: make bench-validators
+    run.py                    every row, less than ten minutes
+    run.py --quick            smaller and rougher, a minute or two
+    run.py inserts drain      only these rows
+    run.py validators         the accuracy and throughput of the validators: make bench-validators
+    run.py embeddings         recall and speed of the index of embeddings at 100,000, about ten minutes
 """
 
 import argparse
@@ -23,7 +24,7 @@ from rich.table import Table
 
 ROWS = ["inserts", "drain", "freshness", "snapshot", "metrics", "retention", "judges"]
 # How good something is, not how fast the machinery: validators is make bench-validators.
-ON_REQUEST = ["validators", "alignment", "plan_labels", "review"]
+ON_REQUEST = ["validators", "alignment", "plan_labels", "review", "embeddings"]
 SETTINGS = {
     "shared_buffers": "1GB",
     "max_wal_size": "16GB",  # no checkpoint in the middle of one side of a comparison

@@ -9,17 +9,18 @@ import pytest
 SHORT = ("CREATE FUNCTION short(step flywheel.traces, config jsonb) RETURNS boolean LANGUAGE sql AS "
          "$$ SELECT length(step.output) <= (config ->> 'limit')::int $$")
 # Tables that an extension's dump leaves out on purpose: see sql/dump.sql.
-DERIVED = {"coverage_ledger", "coverage_dirty", "coverage_horizon", "queue_stats", "stopped_drains"}
+DERIVED = {"coverage_ledger", "coverage_dirty", "coverage_horizon", "queue_stats", "stopped_drains", "embeddings",
+           "embeddings_ngrams"}
 INSTALLED = {"python_validators"}
 BY_THEIR_DEFAULT_PARTITION = {"traces", "verdicts"}
-LATER_PARTITION = "'^(traces|verdicts)_p[0-9]'"
+LATER_PARTITION = "'^((traces|verdicts)_p[0-9]|embeddings_small)'"
 METRICS = ("SELECT validator, version, pipeline, node, variant, n, passed, failed, pass_rate, pass_rate_lo, errors, "
            "abstained, timeouts, prompt_tokens, cost_usd FROM flywheel.metrics ORDER BY 1, 2, 3, 4, 5, 6, 7")
 SAME = [
     *(f"SELECT t::text FROM flywheel.{table} t ORDER BY 1" for table in (
         "traces", "verdicts", "providers", "provider_state", "prices", "validators", "validator_versions",
         "activations", "dead_letters", "deferrals", "python_validators", "inbox", "retention", "maintenance",
-        "team_pipelines")),
+        "team_pipelines", "embedding_models", "embedded_pipelines")),
     "SELECT relname::text FROM pg_class WHERE relnamespace = 'flywheel'::regnamespace AND relrowsecurity ORDER BY 1",
     "SELECT * FROM flywheel.coverage ORDER BY 1",
     METRICS, *(METRICS.replace(".metrics", f".metrics_{grain}") for grain in ("hourly", "daily")),
@@ -69,6 +70,8 @@ def live_through(db):
     db.execute("SELECT flywheel.set_provider('default', 'https://example.org/v1')")
     db.execute("INSERT INTO flywheel.prices VALUES ('default', 'a-model', 1, 2)")
     db.execute("SELECT flywheel.add_judge('polite', 'Passes if polite.', 'a-model')")
+    db.execute("SELECT flywheel.set_embedded('p', true)")
+    db.execute("SELECT flywheel.set_embedding_model('small', 'default', 'embed-small', 8)")
     insert(db, 12)
     db.execute("CALL flywheel.drain()")
     answer(db, 3)
@@ -197,3 +200,13 @@ def test_a_drain_that_checks_no_function_bodies_is_no_restore(db):
     insert(db, 3)
     db.execute("CALL flywheel.drain()")
     assert rows(db, "SELECT sum(n) FROM flywheel.metrics") == [(3,)]
+
+
+def test_what_was_embedded_is_embedded_again(restored):
+    restored.execute("SELECT flywheel.tend_embeddings_soon()")
+    restored.execute("CALL flywheel.drain()")
+    steps = rows(restored, "SELECT id FROM flywheel.traces ORDER BY 1")
+    assert rows(restored, "SELECT step_id FROM flywheel.embeddings WHERE model = 'ngrams' ORDER BY 1") == steps != []
+    waiting = "SELECT DISTINCT (message ->> 'step')::bigint FROM pgmq.q_flywheel_embed_small ORDER BY 1"
+    assert set(steps) <= set(rows(restored, waiting))
+    assert rows(restored, "SELECT flywheel.serving_embedding_model()") == [("ngrams",)]

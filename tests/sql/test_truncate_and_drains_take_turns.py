@@ -10,6 +10,7 @@ def test_emptying_the_table_under_drains_writers_and_workers(fw, another, in_thr
     fw.execute("UPDATE flywheel.maintenance SET every = '0'")  # all chores, all the time
     fw.validator("v")
     fw.judge("j")
+    fw.one("SELECT flywheel.set_embedded('default', true)")
     fw.execute("SELECT flywheel.add_validator('p', 'py:max_length', '{\"limit\": 3}')")
     emptied = threading.Event()
 

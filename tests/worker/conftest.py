@@ -180,6 +180,10 @@ class Provider(StandIn):
         finally:
             self.in_flight -= 1
 
+    async def _embed(self, body: bytes):
+        await self._open.wait()
+        return await super()._embed(body)
+
     def hold(self) -> None:
         self._loop.call_soon_threadsafe(self._open.clear)
         _wait_for(lambda: not self._open.is_set())

@@ -1,0 +1,1 @@
+SELECT * FROM flywheel.claim_embeddings(%s, %s, %s)
