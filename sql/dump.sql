@@ -27,7 +27,7 @@ BEGIN
             'activations', 'metric_rollup', 'dead_letters', 'deferrals', 'inbox', 'retention', 'maintenance',
             'team_pipelines', 'topics', 'topic_examples', 'rubrics', 'trace_groups', 'labels', 'fixes', 'aligned',
             'alignment_rollup', 'align_again', 'test_reads', 'split_shares', 'annotations', 'embedding_models',
-            'embedded_pipelines',
+            'embedded_pipelines', 'shadow_examples',
             'labels_id_seq', 'fixes_id_seq', 'traces_id_seq', 'validator_versions_id_seq', 'activations_id_seq',
             'annotations_id_seq', 'test_reads_id_seq']
         LOOP

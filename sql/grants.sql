@@ -58,7 +58,8 @@ BEGIN
     GRANT EXECUTE ON FUNCTION flywheel.json_or_null, flywheel.tool_calls, flywheel.calls_of, flywheel.no_repeated_calls,
         flywheel.step_budget, flywheel.on_topic, flywheel.novelty, flywheel.compare_with_examples,
         flywheel.retrieval, flywheel.owned_entities, flywheel.sql_of, flywheel.check_generated_sql,
-        flywheel.call_generated_sql, flywheel.sql_executes, flywheel.sql_same_result TO flywheel_writer, flywheel_worker;
+        flywheel.call_generated_sql, flywheel.sql_executes, flywheel.sql_same_result, flywheel.shadow_judge,
+        flywheel.vote_of_neighbours, flywheel.trace_group TO flywheel_writer, flywheel_worker;
     -- Pure functions.
     GRANT EXECUTE ON FUNCTION flywheel.ranking, flywheel.relevance, flywheel.graded, flywheel.relevant, flywheel.precision_at_k,
         flywheel.recall_at_k, flywheel.success_at_k, flywheel.hit_at_k, flywheel.reciprocal_rank, flywheel.average_precision,
@@ -79,7 +80,7 @@ BEGIN
     GRANT EXECUTE ON FUNCTION flywheel.why, flywheel.answers, flywheel.count_answers, flywheel.unsettled,
         flywheel.metrics_by, flywheel.wilson_lo, flywheel.wilson_hi, flywheel.reason_key, flywheel.slice_name, flywheel.block_of,
         flywheel.sample_point, flywheel.filter_matches, flywheel.known_validator, flywheel.has_python,
-        flywheel.partition_size, flywheel.range_of, flywheel.utc_day, flywheel.estimate, flywheel.check_sample_rate,
+        flywheel.partition_size, flywheel.range_of, flywheel.utc_day, flywheel.votes_of, flywheel.estimate, flywheel.check_sample_rate,
         flywheel.serving_embedding_model
         TO flywheel_reader, flywheel_reviewer;
 
@@ -121,6 +122,10 @@ BEGIN
     GRANT SELECT ON flywheel.embeddings TO flywheel_reviewer;
     GRANT EXECUTE ON FUNCTION flywheel.embed, flywheel.embed_query, flywheel.nearest_steps,
         flywheel.check_dimensions, flywheel.vector_schema, flywheel.search_settings TO flywheel_reviewer;
+    -- And the second opinion on a judge, and what it lets through.
+    GRANT SELECT ON flywheel.shadows, flywheel.shadow_labels, flywheel.shadow_disagreements, flywheel.verdict_confidence TO flywheel_reviewer;
+    GRANT EXECUTE ON FUNCTION flywheel.newest_confidences, flywheel.fixed_sequence, flywheel.acceptance, flywheel.acceptable_verdicts
+        TO flywheel_reviewer;
 
     -- The worker and the scheduler: drain, claim, record. Validators written in SQL run with this role's rights, so it
     -- reads steps; of the results only which there are.
@@ -140,11 +145,11 @@ BEGIN
         flywheel.be_careful, flywheel.validating, flywheel.stop_overdue, flywheel.note_stored, flywheel.note_outcomes,
         -- the worker calls these
         flywheel.admit_worker, flywheel.judgements_waiting, flywheel.claim_judgements, flywheel.paid_answers, flywheel.extend_leases,
-        flywheel.give_back, flywheel.record_judgements, flywheel.defer_judgements, flywheel.bury_judgements,
+        flywheel.give_back, flywheel.lock_judgements, flywheel.record_judgements, flywheel.defer_judgements, flywheel.bury_judgements,
         flywheel.fail_judgements, flywheel.pause_provider, flywheel.claim_python, flywheel.record_python, flywheel.sync_python_validators,
         flywheel.embedding_models_in_use, flywheel.serving_embedding_model, flywheel.claim_embeddings, flywheel.store_embeddings,
         flywheel.return_embeddings,
-        flywheel.has_python, flywheel.utc_day -- for queue_health
+        flywheel.has_python, flywheel.utc_day, flywheel.votes_of -- for queue_health
         TO flywheel_worker;
     IF flywheel.has_python() THEN
         EXECUTE 'GRANT EXECUTE ON FUNCTION flywheel.py_validate, flywheel.py_path, flywheel.py_limit_memory TO flywheel_worker, flywheel_writer';

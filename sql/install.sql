@@ -23,6 +23,7 @@
 \ir labels/change.sql
 \ir annotations/annotations.sql
 \ir labels/consensus.sql
+\ir uncertainty/examples.sql
 \ir labels/test_reads.sql
 \ir fixes/fixes.sql
 \ir labels/forget.sql
@@ -122,6 +123,12 @@
 \ir generated_sql/call.sql
 \ir generated_sql/validators.sql
 \ir generated_sql/known_names.sql
+\ir uncertainty/neighbours.sql
+\ir uncertainty/shadow_labels.sql
+\ir uncertainty/shadow_judge.sql
+\ir uncertainty/disagreements.sql
+\ir uncertainty/fixed_sequence.sql
+\ir uncertainty/acceptance.sql
 \ir search_path.sql
 \ir grants.sql
 \ir dump.sql

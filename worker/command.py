@@ -284,6 +284,8 @@ def align_command(
     out.print()
     for sentence in found["next"]:
         out.print(f"- {show.plain(sentence, 400)}", markup=False, soft_wrap=True)
+
+
 class Design(StrEnum):
     priority = "priority"
     random = "random"
@@ -296,11 +298,13 @@ def review(
     validator: Annotated[
         str | None, typer.Argument(help="Whose question to answer; default: whatever is first.")
     ] = None,
+    dsn: Dsn = "",
     rater: Annotated[str | None, typer.Option(help="Who labels; default: the database user.")] = None,
     design: Annotated[
         Design, typer.Option(help="priority shows what goes wrong; by chance, labels say how often.")
     ] = Design.priority,
     n: Annotated[int, typer.Option("--n", min=1, max=1000, help="How many steps.")] = 20,
+) -> None:
     """Label steps: pass or fail and why, before the judge's verdict is shown."""
     from .review import review as run
 

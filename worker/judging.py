@@ -8,6 +8,7 @@ import asyncio
 import json
 import logging
 import random
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -17,8 +18,9 @@ import psycopg
 
 from .database import ONCE_PATIENCE_S, Database, outlast
 from .install import query
-from .prompt import ANSWER_SCHEMA, Judge, Step, Unreadable, prompt_hash, read_answer, render
-from .provider import Failure, Provider, ProviderConfig
+from .prompt import ANSWER_SCHEMA, Answer, Judge, Step, Unreadable, prompt_hash, read_answer, render
+from .provider import Failure, Provider, ProviderConfig, Reply
+from .votes import NoMajority, tally
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +48,7 @@ class Job:
     expected: str | None
     context: str | None
     content: int
+    votes: int
     messages: list[dict[str, str]] = field(init=False)
     hash: bytes = field(init=False)
 
@@ -77,6 +80,21 @@ class PaidAnswer:
     passed: bool | None
     score: float | None
     reason: str | None
+    details: dict[str, Any] | None
+
+
+class NotAsked(Exception):
+    """The provider began to refuse everybody before this call was made."""
+
+
+class Unanswered(Exception):
+    """A question that was asked, and what was paid for it."""
+
+    def __init__(self, failure: Failure, paid: dict[str, Any], unreadable: bool = False) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+        self.paid = paid
+        self.unreadable = unreadable
 
 
 @dataclass(slots=True)
@@ -103,6 +121,7 @@ class Judging:
         self.stopping = asyncio.Event()
         self._patience_s = ONCE_PATIENCE_S if once else None
         self._held: set[int] = set()  # messages that are leased and not yet brought back
+        self._in_flight = asyncio.Semaphore(config.max_in_flight)  # a question may be several calls
         self._questions: dict[tuple[int, bytes], Question] = {}  # until the answer is in the database
         self._ready: asyncio.Queue[Question] = asyncio.Queue()
         self._outcomes: asyncio.Queue[Outcome] = asyncio.Queue()
@@ -179,13 +198,14 @@ class Judging:
             return
         # Looked up after they are in _questions: a question leaves there when its answer is in the database.
         prompts = [question.jobs[0].prompt for question in new]
-        paid = "SELECT version_id, prompt_hash, passed, score, reason FROM flywheel.paid_answers(%s, %s)"
+        paid = "SELECT version_id, prompt_hash, passed, score, reason, details FROM flywheel.paid_answers(%s, %s)"
         look_up = partial(self.db.rows, PaidAnswer, paid, [p[0] for p in prompts], [p[1] for p in prompts])
         rows = await outlast(look_up, self.stopping, self._patience_s) or []
         known = {(row.version_id, row.prompt_hash): row for row in rows}
         for question, prompt in zip(new, prompts, strict=True):
             if row := known.get(prompt):
-                question.answer = {"status": "ok", "passed": row.passed, "score": row.score, "reason": row.reason}
+                said = {"passed": row.passed, "score": row.score, "reason": row.reason, "details": row.details}
+                question.answer = {"status": "ok", **said}
                 for job in question.jobs:
                     self._reuse(job, question.answer)
             else:
@@ -198,8 +218,10 @@ class Judging:
             self._moved.set()
             try:
                 answer, paid = await self._ask(provider, question.jobs[0])
-            except Failure as failure:
-                self._fail(question, failure)
+            except Unanswered as unanswered:
+                self._fail(question, unanswered)
+            except NotAsked:
+                self._give_back(question)
             except Exception as bug:
                 log.exception("judgement failed")
                 del self._questions[question.jobs[0].prompt]
@@ -209,19 +231,45 @@ class Judging:
                 self._answer(question, answer, paid)
 
     async def _ask(self, provider: Provider, job: Job) -> tuple[dict[str, Any], dict[str, Any]]:
-        """The answer, and what was paid for it."""
-        reply = await provider.complete(job.messages, job.model, job.temperature, ANSWER_SCHEMA)
+        """The answer, and what was paid for it. Raises Unanswered; NotAsked, if nothing was paid.
+
+        All votes or none: where one of them failed, the question is asked anew, and what the others said is lost.
+        """
+        calls = (self._call(provider, job) for _ in range(job.votes))
+        results = await asyncio.gather(*calls, return_exceptions=True)
+        replies = [result for result in results if isinstance(result, Reply)]
+        failures = [result for result in results if isinstance(result, Failure)]
+        unasked = [result for result in results if isinstance(result, NotAsked)]
+        for result in results:
+            if isinstance(result, BaseException) and not isinstance(result, Failure | NotAsked):
+                raise result
+        if len(unasked) == job.votes:
+            raise unasked[0]
+        tokens = [(reply.prompt_tokens, reply.completion_tokens) for reply in replies]
+        tokens += [failure.tokens for failure in failures]
         paid = {
-            "latency_ms": reply.latency_ms,
-            "prompt_tokens": reply.prompt_tokens,
-            "completion_tokens": reply.completion_tokens,
+            "calls": job.votes - len(unasked),
+            "latency_ms": max((reply.latency_ms for reply in replies), default=None),
+            "prompt_tokens": _total(prompt for prompt, _ in tokens),
+            "completion_tokens": _total(completion for _, completion in tokens),
         }
+        if unasked:
+            failures.append(Failure("provider", "it began to refuse everybody between two votes"))
+        if failures:
+            raise Unanswered(max(failures, key=lambda failure: failure.at_once), paid)
         try:
-            answer = read_answer(reply.text)
-        except Unreadable as problem:
-            tokens = reply.prompt_tokens, reply.completion_tokens
-            raise Failure("step", str(problem), tokens=tokens) from None
-        return {"status": "ok", "passed": answer.passed, "score": answer.score, "reason": answer.reason}, paid
+            decided = tally([_read(reply) for reply in replies])
+        except NoMajority as problem:
+            raise Unanswered(Failure("step", str(problem)), paid, unreadable=True) from None
+        answer = decided.answer
+        said = {"passed": answer.passed, "score": answer.score, "reason": answer.reason, "details": decided.details}
+        return {"status": "ok", **said}, paid
+
+    async def _call(self, provider: Provider, job: Job) -> Reply:
+        async with self._in_flight:
+            if self._resting:
+                raise NotAsked
+            return await provider.complete(job.messages, job.model, job.temperature, ANSWER_SCHEMA)
 
     def _answer(self, question: Question, answer: dict[str, Any], paid: dict[str, Any]) -> None:
         question.answer = answer
@@ -230,23 +278,25 @@ class Judging:
             self._reuse(job, answer)
 
     def _reuse(self, job: Job, answer: dict[str, Any]) -> None:
-        self._verdict(job, **answer, details={"reused": True}, prompt_tokens=0, completion_tokens=0)
+        details = (answer["details"] or {}) | {"reused": True}
+        self._verdict(job, **answer | {"details": details}, prompt_tokens=0, completion_tokens=0)
 
-    def _fail(self, question: Question, failure: Failure) -> None:
+    def _fail(self, question: Question, unanswered: Unanswered) -> None:
         """The database decides whose fault it was and when to try again: it knows what others were answered."""
+        failure = unanswered.failure
         del self._questions[question.jobs[0].prompt]
         for job in question.jobs:
             called = job is question.jobs[0]
-            prompt_tokens, completion_tokens = failure.tokens if called else (None, None)
             data = {
                 "attempt": job.attempt,
                 "whose": failure.kind,
+                "unreadable": unanswered.unreadable,
                 "error": failure.message,
                 "at_once": failure.at_once,
                 "retry_after": failure.retry_after_s,
                 "called": called,
-                "prompt_tokens": prompt_tokens,
-                "completion_tokens": completion_tokens,
+                **(unanswered.paid if called else {}),
+                **_asked(job),
             }
             self._outcomes.put_nowait(Outcome(job, "fail", data))
         if failure.at_once:
@@ -255,14 +305,15 @@ class Judging:
 
     def _give_back_ready(self) -> None:
         while not self._ready.empty():
-            question = self._ready.get_nowait()
-            del self._questions[question.jobs[0].prompt]
-            for job in question.jobs:
-                self._outcomes.put_nowait(Outcome(job, "give_back"))
+            self._give_back(self._ready.get_nowait())
+
+    def _give_back(self, question: Question) -> None:
+        del self._questions[question.jobs[0].prompt]
+        for job in question.jobs:
+            self._outcomes.put_nowait(Outcome(job, "give_back"))
 
     def _verdict(self, job: Job, **data: Any) -> None:
-        asked = {"content": job.content, "prompt_hash": job.hash.hex()}
-        self._outcomes.put_nowait(Outcome(job, "verdict", asked | data))
+        self._outcomes.put_nowait(Outcome(job, "verdict", _asked(job) | data))
 
     def _bury(self, job: Job, attempts: int, error: str) -> None:
         self._outcomes.put_nowait(Outcome(job, "bury", {"attempts": attempts, "error": error}))
@@ -308,8 +359,12 @@ class Judging:
             chosen = [outcome.row() for outcome in batch if outcome.kind == kind]
             return json.dumps(chosen) if chosen else None
 
+        unreadable = [outcome.row() for outcome in batch if outcome.data.get("unreadable")]
         paused_until = None
         async with self.db.connection() as conn, conn.transaction():
+            if unreadable:
+                turns = [outcome.row() for outcome in batch if outcome.kind == "verdict"] + unreadable
+                await conn.execute("SELECT flywheel.lock_judgements(%s)", (json.dumps(turns),))
             if verdicts := rows("verdict"):
                 await conn.execute("SELECT flywheel.record_judgements(%s, %s)", (name, verdicts))
             if failures := rows("fail"):
@@ -332,3 +387,21 @@ class Judging:
                 if self._held:
                     with suppress(psycopg.Error):
                         await self.db.value(extend, f"flywheel_judge_{self.config.name}", list(self._held), LEASE_S)
+
+
+def _asked(job: Job) -> dict[str, Any]:
+    """What the answer is about, for the verdict."""
+    return {"content": job.content, "prompt_hash": job.hash.hex()}
+
+
+def _read(reply: Reply) -> Answer | Unreadable:
+    try:
+        return read_answer(reply.text)
+    except Unreadable as problem:
+        return problem
+
+
+def _total(counts: Iterable[int | None]) -> int | None:
+    """None, if nobody said any."""
+    known = [count for count in counts if count is not None]
+    return sum(known) if known else None

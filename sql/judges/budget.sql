@@ -52,7 +52,7 @@ CROSS JOIN LATERAL (
 WHERE b.daily_calls IS NOT NULL OR b.daily_usd IS NOT NULL;
 
 COMMENT ON VIEW flywheel.budgets IS
-'The daily budgets and what is left of them today (UTC). Calls under way count as spent: daily_calls is never exceeded; daily_usd by at most one call, and by what the calls under way cost more than the mean call.';
+'The daily budgets and what is left of them today (UTC). Calls under way count as spent: daily_calls is never exceeded; daily_usd by at most one judgement, and by what the calls under way cost more than the mean call.';
 COMMENT ON COLUMN flywheel.budgets.provider IS 'The provider whose budget it is, or NULL.';
 COMMENT ON COLUMN flywheel.budgets.validator IS 'The judge whose budget it is, or NULL.';
 COMMENT ON COLUMN flywheel.budgets.daily_calls IS 'Calls a day; NULL: no limit.';
@@ -63,18 +63,25 @@ COMMENT ON COLUMN flywheel.budgets.cost_usd IS 'US dollars of today.';
 COMMENT ON COLUMN flywheel.budgets.usd_per_call IS 'Mean of the last seven days; NULL: not known yet, then one call at a time.';
 COMMENT ON COLUMN flywheel.budgets.calls_left IS 'Calls that may still begin today.';
 
+CREATE FUNCTION flywheel.votes_of(w flywheel.validator_versions) RETURNS int
+    LANGUAGE sql IMMUTABLE
+    RETURN coalesce((w.config ->> 'votes')::int, 1);
+
+COMMENT ON FUNCTION flywheel.votes_of(flywheel.validator_versions) IS
+'Calls that one judgement takes: one per vote.';
+
 CREATE FUNCTION flywheel.reserve_calls(provider text, version_ids int[]) RETURNS void
     LANGUAGE sql
 BEGIN ATOMIC
     INSERT INTO flywheel.spending AS s (day, provider, validator, reserved)
-    SELECT flywheel.utc_day(), reserve_calls.provider, w.validator, count(*)
+    SELECT flywheel.utc_day(), reserve_calls.provider, w.validator, sum(flywheel.votes_of(w))
     FROM unnest(version_ids) AS v (id) JOIN flywheel.validator_versions w ON w.id = v.id
     GROUP BY w.validator ORDER BY w.validator
     ON CONFLICT (day, provider, validator) DO UPDATE SET reserved = s.reserved + excluded.reserved;
 END;
 
 COMMENT ON FUNCTION flywheel.reserve_calls(text, int[]) IS
-'Internal: counts calls that a worker takes, one per element, against the budgets.';
+'Internal: counts the calls of judgements that a worker takes, one version per judgement, against the budgets.';
 
 CREATE FUNCTION flywheel.account_calls(provider text, results jsonb) RETURNS void
     LANGUAGE plpgsql -- plans are kept
@@ -90,10 +97,11 @@ BEGIN
     -- The caller holds the row of provider_state: no two of these at once for a provider.
     UPDATE flywheel.spending s
     SET calls = s.calls + n.calls, cost_usd = s.cost_usd + n.cost_usd, reserved = greatest(s.reserved - n.held, 0)
-    FROM (SELECT w.validator, count(*) AS held, count(*) FILTER (WHERE r.called) AS calls,
+    FROM (SELECT w.validator, sum(flywheel.votes_of(w)) AS held,
+                 coalesce(sum(coalesce(r.calls, 1)) FILTER (WHERE r.called), 0) AS calls,
                  coalesce(sum((coalesce(r.prompt_tokens, 0) * p.usd_per_million_input
                              + coalesce(r.completion_tokens, 0) * p.usd_per_million_output) / 1000000), 0) AS cost_usd
-          FROM jsonb_to_recordset(results) AS r (version_id int, called boolean, prompt_tokens int, completion_tokens int)
+          FROM jsonb_to_recordset(results) AS r (version_id int, called boolean, calls int, prompt_tokens int, completion_tokens int)
           JOIN flywheel.validator_versions w ON w.id = r.version_id
           LEFT JOIN flywheel.prices p ON p.provider = w.provider AND p.model = w.model
           GROUP BY w.validator) n
@@ -102,4 +110,4 @@ END
 $$;
 
 COMMENT ON FUNCTION flywheel.account_calls(text, jsonb) IS
-'Internal: counts what workers bring back: their reservations end, and what was called is spent. results: array of {version_id, called, prompt_tokens, completion_tokens}.';
+'Internal: counts what workers bring back: their reservations end, and what was called is spent. results: array of {version_id, called, calls (1 if left out), prompt_tokens, completion_tokens}.';

@@ -36,7 +36,8 @@ CREATE FUNCTION flywheel.claim_judgements(provider text, qty int, lease_seconds 
     output      text,
     expected    text,
     context     jsonb,
-    content     bigint
+    content     bigint,
+    votes       int
 )
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -50,13 +51,15 @@ DECLARE
     back     bigint[];
     over     bigint[];
     taken    pgmq.message_record[] := '{}';
+    room     int := qty; -- calls; a judgement may take several
+    calls    int := 0;   -- of the taken ones
     first_step bigint; -- of the taken steps: no other partition is looked into
     last_step  bigint;
 BEGIN
     PERFORM flywheel.share_steps();
     IF counting THEN
         PERFORM FROM flywheel.provider_state s WHERE s.provider = claim_judgements.provider FOR UPDATE;
-        SELECT a.calls, a.probe INTO wanted, probe FROM flywheel.allowed_calls(provider, qty) a;
+        SELECT a.calls, a.calls, a.probe INTO wanted, room, probe FROM flywheel.allowed_calls(provider, qty) a;
         IF wanted = 0 OR to_regclass(format('pgmq.%I', 'q_' || queue)) IS NULL THEN
             RETURN;
         END IF;
@@ -65,7 +68,7 @@ BEGIN
     END IF;
 
     FOR round IN 1..5 LOOP -- again for those in whose place a judge that may not be asked had stood
-        claimed := ARRAY(SELECT c FROM flywheel.claim(queue, coalesce(look, wanted - cardinality(taken)), lease_seconds) c);
+        claimed := ARRAY(SELECT c FROM flywheel.claim(queue, coalesce(look, room), lease_seconds) c);
         EXIT WHEN cardinality(claimed) = 0;
         back := flywheel.stale(claimed);
         IF cardinality(back) > 0 THEN
@@ -81,7 +84,7 @@ BEGIN
                 PERFORM flywheel.park(provider);
                 claimed := ARRAY(SELECT c FROM unnest(claimed) c WHERE c.msg_id <> ALL (back));
             END IF;
-            over := flywheel.too_many(claimed, CASE WHEN probe THEN 1 ELSE wanted - cardinality(taken) END);
+            over := flywheel.too_many(claimed, CASE WHEN probe THEN 1 ELSE room END);
             PERFORM flywheel.unread(provider, over);
             back := back || over;
             claimed := ARRAY(SELECT c FROM unnest(claimed) c WHERE c.msg_id <> ALL (back));
@@ -90,19 +93,23 @@ BEGIN
             WHERE j.failures > 0 AND j.version_id IN (SELECT (c.message ->> 'version')::int FROM unnest(claimed) c);
         END IF;
         taken := taken || claimed;
-        EXIT WHEN cardinality(back) = 0 OR cardinality(taken) >= wanted;
+        calls := (SELECT coalesce(sum(flywheel.votes_of(w)), 0) FROM unnest(taken) c
+                  JOIN flywheel.validator_versions w ON w.id = (c.message ->> 'version')::int);
+        room := wanted - calls;
+        EXIT WHEN cardinality(back) = 0 OR room <= 0;
     END LOOP;
 
     SELECT min((c.message ->> 'step')::bigint), max((c.message ->> 'step')::bigint) INTO first_step, last_step FROM unnest(taken) c;
     RETURN QUERY
     SELECT c.msg_id, c.read_ct, t.id, w.id, w.rubric, w.model, (w.config ->> 'temperature')::double precision,
-           t.input, t.output, t.expected, t.context, flywheel.content_hash(t, w.reads)
+           t.input, t.output, t.expected, t.context, flywheel.content_hash(t, w.reads),
+           flywheel.votes_of(w)
     FROM unnest(taken) c
     JOIN flywheel.traces t ON t.id = (c.message ->> 'step')::bigint AND t.id BETWEEN first_step AND last_step
     JOIN flywheel.validator_versions w ON w.id = (c.message ->> 'version')::int;
     IF counting AND cardinality(taken) > 0 THEN
         PERFORM flywheel.take_calls(provider, cardinality(taken), CASE WHEN probe THEN taken[1].msg_id END);
-        PERFORM flywheel.spend_calls(provider, cardinality(taken));
+        PERFORM flywheel.spend_calls(provider, calls);
     END IF;
 END
 $$;
@@ -111,11 +118,11 @@ COMMENT ON FUNCTION flywheel.claim_judgements(text, int, int) IS
 'For the worker: leases up to qty judgements of a provider for so many seconds, as far as its rate limit, its health and the budgets allow. Messages that need no call any more are acknowledged on the way.';
 
 CREATE FUNCTION flywheel.paid_answers(version_ids int[], prompt_hashes bytea[]) RETURNS TABLE (
-    version_id int, prompt_hash bytea, passed boolean, score double precision, reason text
+    version_id int, prompt_hash bytea, passed boolean, score double precision, reason text, details jsonb
 )
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT DISTINCT ON (v.version_id, v.prompt_hash) v.version_id, v.prompt_hash, v.passed, v.score, v.reason
+    SELECT DISTINCT ON (v.version_id, v.prompt_hash) v.version_id, v.prompt_hash, v.passed, v.score, v.reason, v.details
     FROM unnest(version_ids, prompt_hashes) AS k (version_id, prompt_hash)
     JOIN flywheel.verdicts v ON v.prompt_hash = k.prompt_hash AND v.version_id = k.version_id
     WHERE v.status = 'ok'

@@ -36,22 +36,28 @@ AS $$
     -- Of a judge that is tried after a pause one, of the others what their budget allows. To try something, one that has not
     -- failed before, and any of them: steps that nobody can answer must not stand in the way for ever.
     WITH asked AS (
-        SELECT m.msg_id, w.validator, j.failures > 0 AS tried,
+        SELECT m.msg_id, w.validator, w.provider, j.failures > 0 AS tried, flywheel.votes_of(w) AS calls,
                CASE WHEN j.failures > 0 OR most = 1 THEN (f.step_id IS NOT NULL)::int + random() END AS turn,
                row_number() OVER (PARTITION BY w.id
                                   ORDER BY CASE WHEN j.failures > 0 THEN (f.step_id IS NOT NULL)::int + random() END, m.msg_id) AS of_version,
-               row_number() OVER (PARTITION BY w.validator ORDER BY m.msg_id) AS of_judge
+               sum(flywheel.votes_of(w)) OVER (PARTITION BY w.validator ORDER BY m.msg_id) AS of_judge
         FROM unnest(claimed) m
         JOIN flywheel.validator_versions w ON w.id = (m.message ->> 'version')::int
         LEFT JOIN flywheel.judge_state j ON j.version_id = w.id
         LEFT JOIN flywheel.deferrals f ON f.step_id = (m.message ->> 'step')::bigint AND f.version_id = w.id
     ), allowed AS (
-        SELECT a.msg_id, row_number() OVER (ORDER BY a.turn, a.msg_id) AS place
+        -- The last judgement may take more calls than are left of dollars and of the rate limit, which makes up for it: else
+        -- one that takes several might never begin. Not of daily_calls.
+        SELECT a.msg_id, a.calls, a.provider, sum(a.calls) OVER (ORDER BY a.turn, a.msg_id) AS place
         FROM asked a LEFT JOIN flywheel.budgets b ON b.validator = a.validator
-        WHERE (a.of_judge > b.calls_left) IS NOT TRUE AND (a.tried AND a.of_version > 1) IS NOT TRUE
+        WHERE (a.of_judge - a.calls >= b.calls_left) IS NOT TRUE
+          AND (a.of_judge > b.daily_calls - b.calls - b.reserved) IS NOT TRUE
+          AND (a.tried AND a.of_version > 1) IS NOT TRUE
     )
     SELECT coalesce(array_agg(a.msg_id), '{}') FROM asked a
-    WHERE a.msg_id NOT IN (SELECT l.msg_id FROM allowed l WHERE l.place <= most)
+    WHERE a.msg_id NOT IN (
+        SELECT l.msg_id FROM allowed l LEFT JOIN flywheel.budgets b ON b.provider = l.provider
+        WHERE l.place - l.calls < most AND (l.place > b.daily_calls - b.calls - b.reserved) IS NOT TRUE)
 $$;
 
 COMMENT ON FUNCTION flywheel.too_many(pgmq.message_record[], int) IS

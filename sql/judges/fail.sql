@@ -2,7 +2,8 @@
 --
 -- provider  whoever asks would fail: never counted against the step.
 -- judge     this version fails for every step (no such model): it is paused, others of the provider go on.
--- step      the provider answered, and the answer is none: counted, tried again later, given up after five.
+-- step      the provider answered, and the answer is none: counted, tried again later, given up after five. Where the model
+--           did say something that cannot be read as an answer, it is asked once more at once, and then that is the verdict: error.
 -- unclear   a timeout, a 500, a broken connection: the step's, if it failed before, the provider has answered others since
 --           and did so lately; else the provider's. So an outage costs no step anything, whatever it looks like.
 --
@@ -15,15 +16,17 @@ AS $$
         SELECT r.*, r.whose = 'step' OR r.whose = 'unclear' AND f.failed_at IS NOT NULL
                    AND s.answered_at > greatest(f.failed_at, clock_timestamp() - make_interval(secs => p.timeout_seconds / 2)) AS own
         FROM jsonb_to_recordset(failures) AS r (
-            msg_id bigint, step_id bigint, version_id int, attempt int, whose text, error text, at_once boolean,
-            retry_after double precision, called boolean, prompt_tokens int, completion_tokens int)
+            msg_id bigint, step_id bigint, version_id int, attempt int, whose text, unreadable boolean, error text, at_once boolean,
+            retry_after double precision, called boolean, calls int, prompt_tokens int, completion_tokens int,
+            content bigint, prompt_hash text, details jsonb, latency_ms real)
         JOIN flywheel.provider_state s ON s.provider = blame.provider
         JOIN flywheel.providers p ON p.name = s.provider
         LEFT JOIN flywheel.deferrals f ON f.step_id = r.step_id AND f.version_id = r.version_id
     ), failing AS (
-        SELECT v.version_id, (
+        SELECT v.version_id, coalesce(j.unreadable, 0) + (
             SELECT count(*) FROM (
                 SELECT r.step_id FROM failed r WHERE r.version_id = v.version_id AND r.own
+                  AND (j.answered_at >= now()) IS NOT TRUE -- it answered others that came back together with these
                 UNION
                 SELECT f.step_id FROM flywheel.deferrals f
                 WHERE f.version_id = v.version_id AND f.failed_at > coalesce(j.answered_at, '-infinity')
@@ -35,18 +38,19 @@ AS $$
     )
     SELECT jsonb_agg(to_jsonb(r) || jsonb_build_object(
         'own', coalesce(r.own, false),
-        'whole_judge', r.whose = 'judge' OR coalesce(r.own AND g.steps >= 5, false)))
+        'whole_judge', w.whole_judge,
+        'ends', coalesce(r.own AND NOT w.whole_judge AND r.attempt >= CASE WHEN r.unreadable THEN 2 ELSE 5 END, false)))
     FROM failed r LEFT JOIN failing g ON g.version_id = r.version_id
+    CROSS JOIN LATERAL (SELECT r.whose = 'judge' OR coalesce(r.own AND g.steps >= 5, false) AS whole_judge) w
 $$;
 
 COMMENT ON FUNCTION flywheel.blame(text, jsonb) IS
-'Internal: adds to failures whether each is the step''s own, and whether its judge fails for everybody.';
+'Internal: adds to failures whether each is the step''s own, whether its judge fails for everybody, and whether the step is not tried again.';
 
 CREATE FUNCTION flywheel.fail_judgements(provider text, failures jsonb) RETURNS timestamptz
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    max_attempts CONSTANT int := 5;
     blamed   jsonb;
     struck   int;
     opens    boolean;
@@ -54,25 +58,29 @@ DECLARE
     s        flywheel.provider_state;
 BEGIN
     PERFORM flywheel.share_steps();
+    PERFORM flywheel.lock_judgements(failures) WHERE failures @> '[{"unreadable": true}]';
     SELECT * INTO s FROM flywheel.provider_state c WHERE c.provider = fail_judgements.provider FOR UPDATE;
     blamed := flywheel.blame(provider, failures);
 
-    -- The steps: given up, or deferred; what is not their fault is not counted.
+    -- The steps: an error, given up, or deferred; what is not their fault is not counted.
+    PERFORM flywheel.store_judgements(provider, jsonb_agg(r || jsonb_build_object('status', 'error', 'reason', r -> 'error')))
+    FROM jsonb_array_elements(blamed) AS r WHERE r @> '{"ends": true, "unreadable": true}' HAVING count(*) > 0;
     PERFORM flywheel.bury_judgements(provider, jsonb_agg(r || jsonb_build_object('attempts', r -> 'attempt')))
-    FROM jsonb_array_elements(blamed) AS r
-    WHERE (r -> 'own')::boolean AND NOT (r -> 'whole_judge')::boolean AND (r ->> 'attempt')::int >= max_attempts
-    HAVING count(*) > 0;
+    FROM jsonb_array_elements(blamed) AS r WHERE r @> '{"ends": true}' AND NOT r @> '{"unreadable": true}' HAVING count(*) > 0;
     PERFORM flywheel.unread(provider, array_agg((r ->> 'msg_id')::bigint))
     FROM jsonb_array_elements(blamed) AS r WHERE NOT (r -> 'own')::boolean OR (r -> 'whole_judge')::boolean;
     PERFORM flywheel.defer_judgements(provider, jsonb_agg(r || jsonb_build_object(
         'reason', r -> 'error',
-        'seconds', (1 + random()) * CASE WHEN (r -> 'own')::boolean AND NOT (r -> 'whole_judge')::boolean
-                                         THEN 2 ^ (r ->> 'attempt')::int ELSE 1 END)))
-    FROM jsonb_array_elements(blamed) AS r
-    WHERE NOT (r -> 'own')::boolean OR (r -> 'whole_judge')::boolean OR (r ->> 'attempt')::int < max_attempts
-    HAVING count(*) > 0;
+        'seconds', CASE WHEN NOT (r -> 'own')::boolean OR (r -> 'whole_judge')::boolean THEN 1 + random()
+                        WHEN r @> '{"unreadable": true}' THEN 0
+                        ELSE (1 + random()) * 2 ^ (r ->> 'attempt')::int END)))
+    FROM jsonb_array_elements(blamed) AS r WHERE NOT (r -> 'ends')::boolean HAVING count(*) > 0;
 
     -- The judges and the provider.
+    INSERT INTO flywheel.judge_state AS j (version_id, unreadable)
+    SELECT r.version_id, count(*) FROM jsonb_to_recordset(blamed) AS r (version_id int, ends boolean, unreadable boolean)
+    WHERE r.ends AND r.unreadable GROUP BY 1 ORDER BY 1
+    ON CONFLICT (version_id) DO UPDATE SET unreadable = j.unreadable + excluded.unreadable;
     UPDATE flywheel.judge_state j SET paused_until = NULL, probing = false
     FROM jsonb_to_recordset(blamed) AS r (version_id int, whole_judge boolean)
     WHERE j.version_id = r.version_id AND j.probing AND NOT r.whole_judge;
@@ -99,4 +107,4 @@ END
 $$;
 
 COMMENT ON FUNCTION flywheel.fail_judgements(text, jsonb) IS
-'For the worker: calls that brought no verdict. failures: array of {msg_id, step_id, version_id, attempt, whose (provider, judge, step, unclear), error, at_once (nobody should call the provider now), retry_after (seconds, or null), called (false: waited for the same prompt), prompt_tokens, completion_tokens}. Steps are deferred, or given up after five failures of their own; a provider or judge that fails for everybody is paused. Returns until when the provider is, or NULL.';
+'For the worker: calls that brought no verdict. failures: array of {msg_id, step_id, version_id, attempt, whose (provider, judge, step, unclear), unreadable (the model replied, and that is no answer), error, at_once (nobody should call the provider now), retry_after (seconds, or null), called (false: waited for the same prompt), calls (1 if left out), prompt_tokens, completion_tokens; and for unreadable ones content, prompt_hash, details, latency_ms, as for flywheel.record_judgements}. Steps are deferred, or given up after five failures of their own, or get an error verdict for the second unreadable reply; a provider or judge that fails for everybody is paused. Returns until when the provider is, or NULL.';

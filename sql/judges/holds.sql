@@ -16,6 +16,10 @@ CREATE VIEW flywheel.holds AS
         (true, CASE WHEN pb.calls_left <= 0 THEN m.midnight END,
          format('the daily budget of provider %s is spent: %s calls, %s USD, see flywheel.set_provider()',
                 p.name, pb.calls + pb.reserved, round(pb.cost_usd, 4))),
+        (false, CASE WHEN least(pb.daily_calls - pb.calls - pb.reserved, jb.daily_calls - jb.calls - jb.reserved)
+                          BETWEEN 1 AND flywheel.votes_of(w) - 1
+                     THEN m.midnight END,
+         format('the daily budget leaves less than the %s calls of one judgement by %s, see flywheel.budgets', flywheel.votes_of(w), w.validator)),
         (false, j.paused_until, format('judge %s is paused, it fails for every step: %s', w.validator, j.paused_reason)),
         (false, CASE WHEN jb.calls_left <= 0 THEN m.midnight END,
          format('the daily budget of judge %s is spent: %s calls, %s USD, see flywheel.set_budget()',

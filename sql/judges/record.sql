@@ -7,12 +7,9 @@ CREATE FUNCTION flywheel.await_records(version_id int) RETURNS void
 COMMENT ON FUNCTION flywheel.await_records(int) IS
 'Internal: waits until judgements of this version that are being recorded are committed; later ones see what this transaction sees.';
 
-CREATE FUNCTION flywheel.record_judgements(provider text, results jsonb) RETURNS int
+CREATE FUNCTION flywheel.lock_judgements(results jsonb) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    stored int;
-    called bigint[]; -- the others had an answer that was paid for before
 BEGIN
     PERFORM flywheel.share_steps();
     PERFORM pg_advisory_xact_lock_shared(hashtextextended(format('flywheel.record %s', k.version_id), 0))
@@ -20,7 +17,18 @@ BEGIN
     PERFORM flywheel.lock_steps(k.version_id, k.step_id, k.step_id)
     FROM (SELECT r.version_id, min(r.step_id) AS step_id FROM jsonb_to_recordset(results) AS r (step_id bigint, version_id int)
           GROUP BY r.version_id, flywheel.block_of(r.step_id) ORDER BY 1, 2) k;
+END
+$$;
 
+COMMENT ON FUNCTION flywheel.lock_judgements(jsonb) IS
+'For the worker, first in a transaction that brings back verdicts and failures: the turns of all of them, before anything else is locked. results: array of {step_id, version_id}.';
+
+CREATE FUNCTION flywheel.store_judgements(provider text, results jsonb) RETURNS int
+    LANGUAGE plpgsql
+AS $$
+DECLARE
+    stored int;
+BEGIN
     INSERT INTO flywheel.verdicts (step_id, version_id, step_created_at, pipeline, node, variant, passed, score, reason,
                                    details, status, latency_ms, prompt_tokens, completion_tokens, cost_usd, prompt_hash)
     SELECT t.id, w.id, t.created_at, t.pipeline, t.node, t.variant, r.passed, r.score, r.reason, r.details, r.status,
@@ -45,6 +53,22 @@ BEGIN
 
     PERFORM flywheel.acknowledge('flywheel_judge_' || provider,
         ARRAY(SELECT r.msg_id FROM jsonb_to_recordset(results) AS r (msg_id bigint)));
+    RETURN stored;
+END
+$$;
+
+COMMENT ON FUNCTION flywheel.store_judgements(text, jsonb) IS
+'Internal: stores verdicts and acknowledges their messages; returns how many were stored. The caller has locked them.';
+
+CREATE FUNCTION flywheel.record_judgements(provider text, results jsonb) RETURNS int
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    stored int;
+    called bigint[]; -- the others had an answer that was paid for before
+BEGIN
+    PERFORM flywheel.lock_judgements(results);
+    stored := flywheel.store_judgements(provider, results);
     called := ARRAY(SELECT (r -> 'msg_id')::bigint FROM jsonb_array_elements(results) AS r WHERE NOT r @> '{"details": {"reused": true}}');
     PERFORM flywheel.settle_calls(provider, called,
         ARRAY(SELECT r.msg_id FROM jsonb_to_recordset(results) AS r (msg_id bigint) WHERE r.msg_id <> ALL (called)));
@@ -52,7 +76,7 @@ BEGIN
     SELECT r.version_id, clock_timestamp()
     FROM jsonb_to_recordset(results) AS r (msg_id bigint, version_id int) WHERE r.msg_id = ANY (called) GROUP BY 1 ORDER BY 1
     ON CONFLICT (version_id) DO UPDATE
-    SET answered_at = excluded.answered_at, failures = 0, paused_until = NULL, paused_reason = NULL, probing = false;
+    SET answered_at = excluded.answered_at, failures = 0, unreadable = 0, paused_until = NULL, paused_reason = NULL, probing = false;
     PERFORM flywheel.account_calls(provider,
         (SELECT jsonb_agg(r || jsonb_build_object('called', (r -> 'msg_id')::bigint = ANY (called))) FROM jsonb_array_elements(results) AS r));
     RETURN stored;
@@ -60,7 +84,7 @@ END
 $$;
 
 COMMENT ON FUNCTION flywheel.record_judgements(text, jsonb) IS
-'For the worker: stores verdicts and acknowledges their messages in one transaction; returns how many were stored. results: array of {msg_id, step_id, version_id, content, status, passed, score, reason, details, latency_ms, prompt_tokens, completion_tokens, prompt_hash (hex)}. A result for a step that was changed or deleted meanwhile is dropped. Costs come from flywheel.prices.';
+'For the worker: stores verdicts and acknowledges their messages in one transaction; returns how many were stored. results: array of {msg_id, step_id, version_id, content, status, passed, score, reason, details, calls (1 if left out), latency_ms, prompt_tokens, completion_tokens, prompt_hash (hex)}. A result for a step that was changed or deleted meanwhile is dropped. Costs come from flywheel.prices.';
 
 CREATE FUNCTION flywheel.defer_judgements(provider text, waits jsonb) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp

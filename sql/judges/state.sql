@@ -7,6 +7,7 @@ CREATE TABLE flywheel.judge_state (
     failures      int NOT NULL DEFAULT 0,
     probing       boolean NOT NULL DEFAULT false,
     answered_at   timestamptz,
+    unreadable    int NOT NULL DEFAULT 0,
     parked_until  timestamptz
 );
 
@@ -18,6 +19,7 @@ COMMENT ON COLUMN flywheel.judge_state.paused_reason IS 'The failure that paused
 COMMENT ON COLUMN flywheel.judge_state.failures IS 'Pauses in a row; each doubles the next one. 0: not paused.';
 COMMENT ON COLUMN flywheel.judge_state.probing IS 'One call is trying whether it answers again; another may when paused_until is over.';
 COMMENT ON COLUMN flywheel.judge_state.answered_at IS 'When it last gave a verdict.';
+COMMENT ON COLUMN flywheel.judge_state.unreadable IS 'Steps that ended as error since then, because what it said was no answer.';
 COMMENT ON COLUMN flywheel.judge_state.parked_until IS 'Its messages that were met in the queue while it may not be asked are set aside until then, out of the way of other judges. They come back as soon as it may.';
 
 CREATE TABLE flywheel.spending (

@@ -82,10 +82,18 @@ DECLARE
 BEGIN
     PERFORM flywheel.lock_registry();
     d := flywheel.known_validator(name);
-    WITH gone AS (
+    WITH buried AS (
         DELETE FROM flywheel.dead_letters x USING flywheel.validator_versions w
         WHERE w.id = x.version_id AND w.validator = d.name
         RETURNING x.step_id, x.version_id
+    ), undecided AS (
+        -- A code validator says the same again: only what a model said may change.
+        DELETE FROM flywheel.verdicts v USING flywheel.validator_versions w
+        WHERE w.id = v.version_id AND w.validator = d.name AND d.kind = 'judge'
+          AND v.status = 'error' AND v.passed IS NOT TRUE -- its index: verdicts_not_passed
+        RETURNING v.step_id, v.version_id
+    ), gone AS (
+        SELECT * FROM buried UNION ALL SELECT * FROM undecided
     ), again AS (
         INSERT INTO flywheel.inbox (lo, hi, n, ids, version_id)
         SELECT min(g.step_id), max(g.step_id), count(*), range_agg(int8range(g.step_id, g.step_id, '[]')), g.version_id
@@ -99,4 +107,4 @@ END
 $$;
 
 COMMENT ON FUNCTION flywheel.redrive(text) IS
-'Tries a validator''s dead letters again, by the version that gave them up; returns how many.';
+'Tries a validator''s dead letters again, by the version that gave them up, and of a judge also the steps that ended as error; returns how many.';

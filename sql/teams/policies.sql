@@ -10,7 +10,7 @@ BEGIN
             USING ((SELECT flywheel.reads_every_pipeline()) OR pipeline = ANY ((SELECT flywheel.my_pipelines())::text[]))', t);
         EXECUTE format('COMMENT ON POLICY team ON flywheel.%I IS %L', t, 'Rows of the pipelines of one''s teams: see flywheel.team_pipelines.');
     END LOOP;
-    FOREACH t IN ARRAY ARRAY['dead_letters', 'deferrals', 'align_again', 'embeddings'] LOOP
+    FOREACH t IN ARRAY ARRAY['dead_letters', 'deferrals', 'align_again', 'embeddings', 'shadow_examples'] LOOP
         EXECUTE format('CREATE POLICY team ON flywheel.%I
             USING ((SELECT flywheel.reads_every_pipeline()) OR EXISTS (SELECT FROM flywheel.traces t WHERE t.id = step_id))', t);
         EXECUTE format('COMMENT ON POLICY team ON flywheel.%I IS %L', t, 'Those of steps that one sees.');

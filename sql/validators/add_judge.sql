@@ -41,6 +41,10 @@ BEGIN
         RAISE EXCEPTION 'bad number of votes: %', coalesce(votes::text, 'NULL')
             USING ERRCODE = 'invalid_parameter_value', HINT = 'Expected 1, or an odd number up to 9, so that there is a majority.';
     END IF;
+    IF votes > 1 AND temperature = 0 THEN
+        RAISE EXCEPTION 'judge "%" would give % times the same answer: its temperature is 0', name, votes
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'Votes want a temperature over 0, such as 0.7; else leave votes at 1.';
+    END IF;
     IF NOT EXISTS (SELECT FROM flywheel.providers p WHERE p.name = provider) THEN
         RAISE EXCEPTION 'provider "%" does not exist', provider
             USING ERRCODE = 'undefined_object',

@@ -37,6 +37,8 @@ CASES = [
     (f"add_judge('v', {RUBRIC}, '')", 'judge "v" has no model', "the provider expects"),
     (f"add_judge('v', {RUBRIC}, 'small', 'nowhere')", 'provider "nowhere" does not exist', "Known: default"),
     (f"add_judge('v', {RUBRIC}, 'small', temperature => 3)", "bad temperature: 3", "0 to 2"),
+    (f"add_judge('v', {RUBRIC}, 'small', votes => 2)", "bad number of votes: 2", "an odd number"),
+    (f"add_judge('v', {RUBRIC}, 'small', votes => 3)", "3 times the same answer", "a temperature over 0"),
     ("set_provider('No', 'http://host/v1')", "bad provider name: 'No'", "lower-case"),
     ("set_provider('p', 'host/v1')", "bad base URL: 'host/v1'", "https://host/v1"),
     ("set_validator('nowhere', false)", "validator nowhere does not exist", "Known: good"),
