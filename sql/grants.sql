@@ -115,7 +115,7 @@ BEGIN
         flywheel.alignment_due TO flywheel_reviewer;
     GRANT SELECT, INSERT, DELETE ON flywheel.review_claims TO flywheel_reviewer;
     GRANT UPDATE (sampling_design, inclusion_probability) ON flywheel.labels TO flywheel_reviewer;
-    GRANT EXECUTE ON FUNCTION flywheel.claim_review, flywheel.check_claim, flywheel.choose_steps, flywheel.sampling_frame,
+    GRANT EXECUTE ON FUNCTION flywheel.queued_reviews, flywheel.claim_review, flywheel.check_claim, flywheel.choose_steps, flywheel.sampling_frame,
         flywheel.associated_validator, flywheel.draw_steps, flywheel.decided, flywheel.plan_labels
         TO flywheel_reviewer;
     -- And find steps that are like others. An embedding tells of its text.
@@ -123,7 +123,8 @@ BEGIN
     GRANT EXECUTE ON FUNCTION flywheel.embed, flywheel.embed_query, flywheel.nearest_steps,
         flywheel.check_dimensions, flywheel.vector_schema, flywheel.search_settings TO flywheel_reviewer;
     -- And the second opinion on a judge, and what it lets through.
-    GRANT SELECT ON flywheel.shadows, flywheel.shadow_labels, flywheel.shadow_disagreements, flywheel.verdict_confidence TO flywheel_reviewer;
+    GRANT SELECT ON flywheel.shadows, flywheel.shadow_disagreements, flywheel.verdict_confidence TO flywheel_reader, flywheel_reviewer;
+    GRANT SELECT ON flywheel.shadow_labels TO flywheel_reviewer;
     GRANT EXECUTE ON FUNCTION flywheel.newest_confidences, flywheel.fixed_sequence, flywheel.acceptance, flywheel.acceptable_verdicts
         TO flywheel_reviewer;
 

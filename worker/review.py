@@ -3,12 +3,12 @@
 Without a terminal it reads a line per step, `f it does not help`: a key and, after it, the critique.
 """
 
+import os
 import sys
 from collections.abc import Iterator
 from typing import Any
 
 import psycopg
-import typer
 from psycopg.rows import dict_row
 from rich.console import Console, Group
 from rich.panel import Panel
@@ -51,7 +51,7 @@ def review(dsn: str, validator: str | None, rater: str | None, design: str, n: i
                     compared, agreed = compared + 1, agreed + (verdict["passed"] == passed)
                 out.print(reveal(passed, verdict))
                 out.print(f"{labelled} labelled, {agreed} of {compared} as the judge\n")
-        except Quit:
+        except (Quit, KeyboardInterrupt):
             pass
         finally:
             if not conn.closed:
@@ -101,10 +101,24 @@ def keys() -> Iterator[tuple[str, str]]:
             yield line[:1].lower(), line[1:].strip()
         return
     while True:
-        try:
-            yield typer.getchar()[:1].lower(), ""
-        except (EOFError, KeyboardInterrupt):
-            raise Quit from None
+        key = pressed().lower()
+        if key in ("", "\x04"):  # Ctrl-D
+            return
+        yield key, ""
+
+
+def pressed() -> str:
+    """One key, without Enter. What is typed ahead is kept, so the terminal's other mode comes back at once."""
+    import termios  # not everywhere, as terminals of this kind
+    import tty
+
+    fd = sys.stdin.fileno()
+    before = termios.tcgetattr(fd)
+    tty.setcbreak(fd, termios.TCSANOW)
+    try:
+        return os.read(fd, 1).decode("ascii", "replace")
+    finally:
+        termios.tcsetattr(fd, termios.TCSANOW, before)
 
 
 def picture(step: Step, count: str, lines: int = LINES) -> Group:

@@ -52,35 +52,42 @@ COMMENT ON COLUMN flywheel.align_again.ended IS 'First transaction that began af
 CREATE FUNCTION flywheel.align(steps bigint[]) RETURNS void
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_custom_plan
 AS $$
+DECLARE
+    sorted CONSTANT bigint[] := ARRAY(SELECT DISTINCT s FROM unnest(steps) AS s ORDER BY s);
+    batch  bigint[];
 BEGIN
-    -- The steps are constants of the plan: only their partitions are opened. Rows that stay as they are are not touched,
-    -- and so wait for nobody.
-    WITH said AS (
-        SELECT c.step_id, c.validator, c.rubric_version, c.split, c.created_at AS labelled_at, c.passed AS human,
-               c.sampling_design, c.inclusion_probability
-        FROM flywheel.consensus c
-        WHERE c.step_id = ANY (steps) AND c.passed IS NOT NULL
-    ), wanted AS MATERIALIZED (
-        SELECT s.step_id, w.id, s.human, v.passed, s.split,
-               s.split = 'test' OR s.labelled_at >= w.created_at AND (s.split = 'dev' OR NOT flywheel.takes_examples(w.config)),
-               s.sampling_design, s.inclusion_probability, flywheel.slice_name(v.pipeline),
-               flywheel.slice_name(v.node), flywheel.slice_name(v.variant), v.step_created_at, s.labelled_at
-        FROM said s
-        JOIN flywheel.validator_versions w ON w.validator = s.validator AND w.rubric_version = s.rubric_version
-        JOIN flywheel.verdicts v ON v.step_id = s.step_id AND v.version_id = w.id
-        WHERE v.step_id = ANY (steps) AND (v.passed IS NOT NULL OR v.status <> 'ok') -- a score alone is no decision
-    ), gone AS (
-        DELETE FROM flywheel.aligned a
-        WHERE a.step_id = ANY (steps) AND NOT EXISTS (SELECT FROM wanted w WHERE w.step_id = a.step_id AND w.id = a.version_id)
-    )
-    INSERT INTO flywheel.aligned AS a
-    SELECT c.* FROM (TABLE wanted EXCEPT SELECT b.* FROM flywheel.aligned b WHERE b.step_id = ANY (steps)) c
-    ORDER BY 1, 2
-    ON CONFLICT (step_id, version_id) DO UPDATE
-    SET human = excluded.human, passed = excluded.passed, split = excluded.split, held_out = excluded.held_out,
-        sampling_design = excluded.sampling_design, inclusion_probability = excluded.inclusion_probability,
-        pipeline = excluded.pipeline, node = excluded.node, variant = excluded.variant,
-        step_created_at = excluded.step_created_at, labelled_at = excluded.labelled_at;
+    -- A few at a time, because the planner takes them for one: its joins are nested loops. They are constants of the plan,
+    -- so that only their partitions are opened. Rows that stay as they are are not touched, and so wait for nobody.
+    FOR i IN 1 .. cardinality(sorted) BY 100 LOOP
+        batch := sorted[i:i + 99];
+        WITH said AS (
+            SELECT c.step_id, c.validator, c.rubric_version, c.split, c.created_at AS labelled_at, c.passed AS human,
+                   c.sampling_design, c.inclusion_probability
+            FROM flywheel.consensus c
+            WHERE c.step_id = ANY (batch) AND c.passed IS NOT NULL
+        ), wanted AS MATERIALIZED (
+            SELECT s.step_id, w.id, s.human, v.passed, s.split,
+                   s.split = 'test' OR s.labelled_at >= w.created_at AND (s.split = 'dev' OR NOT flywheel.takes_examples(w.config)),
+                   s.sampling_design, s.inclusion_probability, flywheel.slice_name(v.pipeline),
+                   flywheel.slice_name(v.node), flywheel.slice_name(v.variant), v.step_created_at, s.labelled_at
+            FROM said s
+            JOIN flywheel.validator_versions w ON w.validator = s.validator AND w.rubric_version = s.rubric_version
+            JOIN flywheel.verdicts v ON v.step_id = s.step_id AND v.version_id = w.id
+            WHERE v.step_id BETWEEN batch[1] AND batch[cardinality(batch)]
+              AND (v.passed IS NOT NULL OR v.status <> 'ok') -- a score alone is no decision
+        ), gone AS (
+            DELETE FROM flywheel.aligned a
+            WHERE a.step_id = ANY (batch) AND NOT EXISTS (SELECT FROM wanted w WHERE w.step_id = a.step_id AND w.id = a.version_id)
+        )
+        INSERT INTO flywheel.aligned AS a
+        SELECT c.* FROM (TABLE wanted EXCEPT SELECT b.* FROM flywheel.aligned b WHERE b.step_id = ANY (batch)) c
+        ORDER BY 1, 2
+        ON CONFLICT (step_id, version_id) DO UPDATE
+        SET human = excluded.human, passed = excluded.passed, split = excluded.split, held_out = excluded.held_out,
+            sampling_design = excluded.sampling_design, inclusion_probability = excluded.inclusion_probability,
+            pipeline = excluded.pipeline, node = excluded.node, variant = excluded.variant,
+            step_created_at = excluded.step_created_at, labelled_at = excluded.labelled_at;
+    END LOOP;
 END
 $$;
 

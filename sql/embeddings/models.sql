@@ -28,7 +28,7 @@ CREATE TRIGGER check_embedding BEFORE INSERT OR UPDATE ON flywheel.embeddings
 COMMENT ON TRIGGER check_embedding ON flywheel.embeddings IS 'No vector that could not be found.';
 
 CREATE FUNCTION flywheel.add_embedding_partition(model text) RETURNS void
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     leaf       CONSTANT text := 'embeddings_' || model;

@@ -11,7 +11,7 @@ BEGIN
         SELECT p.prosqlbody::text AS nodes FROM pg_proc p WHERE p.oid = parsed
     ), named AS (
         SELECT DISTINCT m[1] AS field, m[2]::oid AS id
-        FROM tree, regexp_matches(nodes, ' :(relid|\w*funcid|aggfnoid|winfnoid|tsmhandler|\w*type) (\d+)', 'g') AS m
+        FROM tree, regexp_matches(nodes, ' :(relid|\w*funcid|aggfnoid|winfnoid|tsmhandler) (\d+)', 'g') AS m
     ), used AS (
         SELECT d.refclassid AS class, d.refobjid AS id FROM pg_depend d WHERE d.classid = 'pg_proc'::regclass AND d.objid = parsed
     ), called AS (
@@ -22,7 +22,7 @@ BEGIN
                -- Input and output functions take any type by its number.
                AND NOT '{cstring,internal}'::regtype[]::oid[] && (p.proargtypes::oid[] || p.prorettype) AS reads
         FROM pg_proc p JOIN pg_namespace s ON s.oid = p.pronamespace
-        WHERE p.oid IN (SELECT n.id FROM named n WHERE n.field ~ 'func|fnoid|handler'
+        WHERE p.oid IN (SELECT n.id FROM named n WHERE n.field <> 'relid'
                         UNION ALL SELECT u.id FROM used u WHERE u.class = 'pg_proc'::regclass
                         UNION ALL SELECT o.oprcode FROM pg_operator o JOIN used u ON u.class = 'pg_operator'::regclass AND u.id = o.oid)
     )
@@ -40,9 +40,10 @@ BEGIN
      ORDER BY 1 LIMIT 1)
     UNION ALL
     -- A text that becomes one of these is looked up in the catalog.
-    (SELECT format('uses type %s, which is not allowed', t.typname) FROM named n JOIN pg_type t ON t.oid = n.id
-     WHERE n.field ~ 'type' AND t.typname ~ '^_?reg(class|collation|namespace|oper|operator|proc|procedure|role|type|database)$'
-     ORDER BY 1 LIMIT 1)
+    (SELECT format('uses type %s, which is not allowed', m[3]::oid::regtype)
+     FROM tree, regexp_match(nodes, (SELECT ' :(?!\w*typmod)\w*typ\w* (\(o (\d+ )*)?(' || string_agg(t.oid::text, '|') || ')\M' FROM pg_type t
+                                     WHERE t.typname ~ '^_?reg(class|collation|namespace|oper|operator|proc|procedure|role|type|database)$')) AS m
+     WHERE m IS NOT NULL)
     UNION ALL
     -- The conditions of a domain, and of what it is part of, call functions.
     (SELECT format('uses type %s, which is not allowed', t.oid::regtype)

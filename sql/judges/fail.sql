@@ -25,11 +25,13 @@ AS $$
     ), failing AS (
         SELECT v.version_id, coalesce(j.unreadable, 0) + (
             SELECT count(*) FROM (
-                SELECT r.step_id FROM failed r WHERE r.version_id = v.version_id AND r.own
+                -- Steps that waited for the answer to another's prompt are no failures of their own.
+                SELECT r.step_id FROM failed r WHERE r.version_id = v.version_id AND r.own AND r.called IS NOT FALSE
                   AND (j.answered_at >= now()) IS NOT TRUE -- it answered others that came back together with these
                 UNION
                 SELECT f.step_id FROM flywheel.deferrals f
                 WHERE f.version_id = v.version_id AND f.failed_at > coalesce(j.answered_at, '-infinity')
+                  AND NOT EXISTS (SELECT FROM failed r WHERE r.version_id = f.version_id AND r.step_id = f.step_id AND r.called IS FALSE)
                 UNION
                 SELECT x.step_id FROM flywheel.dead_letters x
                 WHERE x.version_id = v.version_id AND x.created_at > coalesce(j.answered_at, '-infinity')) s) AS steps
@@ -78,8 +80,8 @@ BEGIN
 
     -- The judges and the provider.
     INSERT INTO flywheel.judge_state AS j (version_id, unreadable)
-    SELECT r.version_id, count(*) FROM jsonb_to_recordset(blamed) AS r (version_id int, ends boolean, unreadable boolean)
-    WHERE r.ends AND r.unreadable GROUP BY 1 ORDER BY 1
+    SELECT r.version_id, count(*) FROM jsonb_to_recordset(blamed) AS r (version_id int, ends boolean, unreadable boolean, called boolean)
+    WHERE r.ends AND r.unreadable AND r.called IS NOT FALSE GROUP BY 1 ORDER BY 1
     ON CONFLICT (version_id) DO UPDATE SET unreadable = j.unreadable + excluded.unreadable;
     UPDATE flywheel.judge_state j SET paused_until = NULL, probing = false
     FROM jsonb_to_recordset(blamed) AS r (version_id int, whole_judge boolean)

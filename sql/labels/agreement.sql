@@ -2,9 +2,8 @@
 
 CREATE VIEW flywheel.double_labels WITH (security_invoker) AS
 SELECT l.validator, l.rubric_version, a.answer, l.step_id, l.rater, a.value, a.number
-FROM flywheel.labels l
-JOIN (SELECT d.step_id, d.validator, d.rubric_version FROM flywheel.labels d -- read from the index of the key alone
-      GROUP BY d.step_id, d.validator, d.rubric_version HAVING count(*) > 1) several USING (step_id, validator, rubric_version)
+FROM (SELECT DISTINCT d.step_id, d.validator, d.rubric_version FROM flywheel.labels d WHERE d.again) several
+JOIN flywheel.labels l USING (step_id, validator, rubric_version)
 CROSS JOIN LATERAL (VALUES ('passed', l.passed::text, NULL), ('category', l.category, NULL), ('score', l.score::text, l.score))
     AS a (answer, value, number)
 WHERE l.step_changed_at IS NULL AND a.value IS NOT NULL;
@@ -38,41 +37,36 @@ COMMENT ON COLUMN flywheel.rater_pairs.agreement IS 'Share of them on which both
 COMMENT ON COLUMN flywheel.rater_pairs.cohen_kappa IS 'See flywheel.cohen_kappa().';
 
 CREATE VIEW flywheel.agreement WITH (security_invoker) AS
-SELECT a.validator, a.rubric_version, a.rubric_version = w.rubric_version AS is_current, a.answer, a.labels,
-       coalesce(r.raters, 0) AS raters, coalesce(r.steps, 0) AS steps,
-       flywheel.observed_agreement(r.units, r.answers) AS agreement,
-       (SELECT avg(p.cohen_kappa) FROM flywheel.rater_pairs p
-        WHERE p.validator = a.validator AND p.rubric_version = a.rubric_version AND p.answer = a.answer) AS cohen_kappa,
-       flywheel.fleiss_kappa(r.units, r.answers) AS fleiss_kappa,
-       flywheel.gwet_ac1(r.units, r.answers) AS gwet_ac1,
-       flywheel.krippendorff_alpha(r.units, r.answers) AS krippendorff_nominal,
-       flywheel.krippendorff_alpha(r.units, r.numbers, 'ordinal') AS krippendorff_ordinal,
-       flywheel.krippendorff_alpha(r.units, r.numbers, 'interval') AS krippendorff_interval,
-       CASE WHEN r.steps IS NULL THEN 'no step has two raters'
-            WHEN r.one_answer THEN 'all raters say the same of every step: nothing is known of chance' END AS problem
-FROM (SELECT c.validator, c.rubric_version, x.answer, x.labels
-      FROM (SELECT l.validator, l.rubric_version, count(l.passed) AS passed, count(l.category) AS category, count(l.score) AS score
-            FROM flywheel.labels l WHERE l.step_changed_at IS NULL GROUP BY l.validator, l.rubric_version) c
-      CROSS JOIN LATERAL (VALUES ('passed', c.passed), ('category', c.category), ('score', c.score)) AS x (answer, labels)
-      WHERE x.labels > 0) a
-JOIN flywheel.validators d ON d.name = a.validator
+SELECT u.validator, u.version AS rubric_version, u.version = w.rubric_version AS is_current, a.answer,
+       coalesce(a.raters, 0) AS raters, coalesce(a.steps, 0) AS steps,
+       flywheel.observed_agreement(a.units, a.answers) AS agreement, p.cohen_kappa,
+       flywheel.fleiss_kappa(a.units, a.answers) AS fleiss_kappa,
+       flywheel.gwet_ac1(a.units, a.answers) AS gwet_ac1,
+       flywheel.krippendorff_alpha(a.units, a.answers) AS krippendorff_nominal,
+       flywheel.krippendorff_alpha(a.units, a.numbers, 'ordinal') AS krippendorff_ordinal,
+       flywheel.krippendorff_alpha(a.units, a.numbers, 'interval') AS krippendorff_interval,
+       CASE WHEN a.steps IS NULL THEN 'no step has two raters'
+            WHEN a.one_answer THEN 'all raters say the same of every step: nothing is known of chance' END AS problem
+FROM flywheel.rubrics u
+JOIN flywheel.validators d ON d.name = u.validator
 JOIN flywheel.validator_versions w ON w.id = d.version_id
 LEFT JOIN (SELECT d.validator, d.rubric_version, d.answer, count(DISTINCT d.step_id) AS steps, count(DISTINCT d.rater) AS raters,
                   min(d.value) = max(d.value) AS one_answer,
                   array_agg(d.step_id) AS units, array_agg(d.value) AS answers, array_agg(d.number) AS numbers
-           FROM flywheel.double_labels d
-           JOIN (SELECT e.step_id, e.validator, e.rubric_version, e.answer FROM flywheel.double_labels e
-                 GROUP BY e.step_id, e.validator, e.rubric_version, e.answer HAVING count(*) > 1) e USING (step_id, validator, rubric_version, answer)
-           GROUP BY d.validator, d.rubric_version, d.answer) r
-    ON r.validator = a.validator AND r.rubric_version = a.rubric_version AND r.answer = a.answer;
+           FROM (SELECT l.*, count(*) OVER (PARTITION BY l.validator, l.rubric_version, l.answer, l.step_id) AS n FROM flywheel.double_labels l) d
+           WHERE d.n > 1
+           GROUP BY d.validator, d.rubric_version, d.answer) a ON a.validator = u.validator AND a.rubric_version = u.version
+LEFT JOIN (SELECT r.validator, r.rubric_version, r.answer, avg(r.cohen_kappa) AS cohen_kappa
+           FROM flywheel.rater_pairs r GROUP BY r.validator, r.rubric_version, r.answer) p
+    ON p.validator = a.validator AND p.rubric_version = a.rubric_version AND p.answer = a.answer
+WHERE (SELECT true FROM flywheel.labels l WHERE l.validator = u.validator AND l.rubric_version = u.version LIMIT 1); -- EXISTS reads all
 
 COMMENT ON VIEW flywheel.agreement IS
 'Agreement of raters per validator, rubric version and kind of answer, over the steps that two or more of them answered; 1 is perfect, 0 what chance gives, NULL undefined: see problem. Below some 0.6 the rubric is unclear: people who do not agree cannot show a judge the way.';
 COMMENT ON COLUMN flywheel.agreement.validator IS 'flywheel.validators.name.';
 COMMENT ON COLUMN flywheel.agreement.rubric_version IS 'The rubric that the labels were given under.';
 COMMENT ON COLUMN flywheel.agreement.is_current IS 'Whether that is the rubric in use.';
-COMMENT ON COLUMN flywheel.agreement.answer IS 'Which column of flywheel.labels is compared: passed, category or score.';
-COMMENT ON COLUMN flywheel.agreement.labels IS 'Labels with such an answer, of steps with one rater, too.';
+COMMENT ON COLUMN flywheel.agreement.answer IS 'Which column of flywheel.labels is compared: passed, category or score; NULL where no step has two raters.';
 COMMENT ON COLUMN flywheel.agreement.raters IS 'Who share steps with others.';
 COMMENT ON COLUMN flywheel.agreement.steps IS 'Steps with two raters or more: all that follows is about these.';
 COMMENT ON COLUMN flywheel.agreement.agreement IS 'Share of pairs of raters that say the same, mean over the steps.';

@@ -59,6 +59,8 @@ BEGIN
     -- One at a time: two near-duplicates that are labelled at once would not see each other. A lock per key would need
     -- twelve a row, in no order that rules out deadlocks, and more than the lock table holds for an import.
     PERFORM pg_advisory_xact_lock(hashtextextended('flywheel.labels', 0));
+    NEW.again := EXISTS (SELECT FROM flywheel.labels l
+                         WHERE l.step_id = NEW.step_id AND l.validator = NEW.validator AND l.rubric_version = current);
     SELECT l.split, l.keys, l.duplicate_of INTO other
     FROM flywheel.labels l WHERE l.step_id = NEW.step_id AND l.trace_group = NEW.trace_group AND l.step_changed_at IS NULL LIMIT 1;
     IF FOUND THEN

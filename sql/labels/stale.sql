@@ -27,8 +27,7 @@ COMMENT ON COLUMN flywheel.stale_labels.priority IS
 '0 to 7, the highest first: 4 where the current verdict contradicts the label, as the new wording is likely to matter there, 2 where either says fail, 1 for dev and test, which measure the judge.';
 
 CREATE VIEW flywheel.rubric_status WITH (security_invoker) AS
-SELECT d.name AS validator, w.rubric_version, r.rubric, r.created_at,
-       coalesce(c.labels, 0) AS labels, coalesce(s.labels, 0) AS stale, coalesce(s.contradicted, 0) AS contradicted
+SELECT d.name AS validator, w.rubric_version, r.rubric, r.created_at, coalesce(c.labels, 0) AS labels, coalesce(s.labels, 0) AS stale
 FROM flywheel.validators d
 JOIN flywheel.validator_versions w ON w.id = d.version_id
 JOIN flywheel.rubrics r ON r.validator = d.name AND r.version = w.rubric_version
@@ -38,8 +37,15 @@ LEFT JOIN (
     GROUP BY l.validator, l.rubric_version
 ) c ON c.validator = d.name AND c.rubric_version = w.rubric_version
 LEFT JOIN (
-    SELECT l.validator, count(*) AS labels, count(*) FILTER (WHERE l.priority >= 4) AS contradicted
-    FROM flywheel.stale_labels l GROUP BY l.validator
+    -- As flywheel.stale_labels, which would look up a verdict for each.
+    SELECT l.validator, count(*) AS labels
+    FROM flywheel.labels l
+    JOIN flywheel.validators d ON d.name = l.validator
+    JOIN flywheel.validator_versions w ON w.id = d.version_id
+    WHERE l.rubric_version <> w.rubric_version AND l.step_changed_at IS NULL AND l.duplicate_of IS NULL
+      AND NOT EXISTS (SELECT FROM flywheel.labels n
+                      WHERE n.step_id = l.step_id AND n.validator = l.validator AND n.rubric_version = w.rubric_version)
+    GROUP BY l.validator
 ) s ON s.validator = d.name;
 
 COMMENT ON VIEW flywheel.rubric_status IS
@@ -50,4 +56,3 @@ COMMENT ON COLUMN flywheel.rubric_status.rubric IS 'Its wording; NULL for a code
 COMMENT ON COLUMN flywheel.rubric_status.created_at IS 'When it was first used.';
 COMMENT ON COLUMN flywheel.rubric_status.labels IS 'Labels under it that count.';
 COMMENT ON COLUMN flywheel.rubric_status.stale IS 'Labels under an earlier one that wait to be given again: flywheel.stale_labels.';
-COMMENT ON COLUMN flywheel.rubric_status.contradicted IS 'How many of those the current version contradicts: label these first.';

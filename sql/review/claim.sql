@@ -8,9 +8,8 @@ BEGIN ATOMIC
         SELECT f.* FROM flywheel.sampling_frame(choose_steps.validator, n, design, since) f
     ), quotas AS MATERIALIZED ( -- whole numbers that keep the expected ones on average: one random start for all strata
         SELECT s.stratum, s.expected / s.steps AS inclusion_probability,
-               floor(sum(s.expected) OVER up_to + u.start) - floor(sum(s.expected) OVER up_to - s.expected + u.start) AS quota
-        FROM (SELECT DISTINCT f.stratum, f.steps, f.expected FROM frame f) s, (SELECT random() AS start OFFSET 0) u
-        WINDOW up_to AS (ORDER BY s.stratum)
+               floor(s.expected_up_to + u.start) - lag(floor(s.expected_up_to + u.start), 1, 0) OVER (ORDER BY s.stratum) AS quota
+        FROM (SELECT DISTINCT f.stratum, f.steps, f.expected, f.expected_up_to FROM frame f) s, (SELECT random() AS start OFFSET 0) u
     ), free AS ( -- without replacement: not what is claimed, or was drawn before
         SELECT f.step_id, f.stratum, l.design IS NOT NULL AS labelled, row_number() OVER (PARTITION BY f.stratum ORDER BY random()) AS place
         FROM frame f
@@ -76,7 +75,7 @@ BEGIN
     ELSIF design <> 'priority' AND validator IS NULL AND NOT second THEN
         RAISE invalid_parameter_value USING MESSAGE = format('design %s draws from the steps of one validator', design),
             HINT = 'Say which: claim_review(rater, n, validator, design).';
-    ELSIF validator NOT IN (SELECT d.validator FROM flywheel.reviewed_validators d) THEN
+    ELSIF validator IS NOT NULL AND NOT EXISTS (SELECT FROM flywheel.reviewed_validators d WHERE d.validator = check_claim.validator) THEN
         RAISE invalid_parameter_value USING MESSAGE = format('validator %I has no rubric', validator),
             HINT = format('Say what passes, for the people who label: SELECT flywheel.set_rubric(%L, ...)', validator);
     END IF;

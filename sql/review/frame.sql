@@ -30,7 +30,8 @@ CREATE FUNCTION flywheel.sampling_frame(validator text, n int, design text, sinc
         steps          double precision,
         labelled       bigint,
         pass_rate      double precision,
-        expected       double precision
+        expected       double precision,
+        expected_up_to double precision
     )
     LANGUAGE sql
 BEGIN ATOMIC
@@ -39,7 +40,8 @@ BEGIN ATOMIC
         FROM flywheel.validators d JOIN flywheel.validator_versions w ON w.id = d.version_id
         WHERE d.name = sampling_frame.validator
     ), frame AS MATERIALIZED (
-        SELECT f.step_id, f.passed, f.node FROM current v, flywheel.draw_steps(v.version_id, 10000, since) f
+        SELECT f.step_id, f.passed, f.node
+        FROM current v, flywheel.draw_steps(v.version_id, CASE design WHEN 'random' THEN 1000 + 20 * n ELSE 10000 END, since) f
     ), code AS MATERIALIZED (
         SELECT w.id AS version_id, w.validator, a.phi
         FROM current v,
@@ -95,15 +97,18 @@ BEGIN ATOMIC
         WINDOW large AS (ORDER BY s.share DESC, s.passed, s.code_passed, s.node)
     ), scale AS (
         SELECT (SELECT flywheel.decided(v.version_id, since) FROM current v) / nullif(count(*), 0) AS up FROM frame
+    ), quotas AS MATERIALIZED (
+        SELECT s.*, s.m * least(1, s.share * (SELECT f.factor FROM filled f WHERE f.factor * f.share <= 1.000001
+                                              ORDER BY f.stratum LIMIT 1)) AS expected
+        FROM filled s
     )
     SELECT d.step_id, s.passed, (SELECT k.validator FROM code k), s.code_passed, s.node, s.stratum, s.m * x.up, s.labelled,
-           CASE design WHEN 'stratified' THEN s.pass_rate END,
-           s.m * least(1, s.share * (SELECT f.factor FROM filled f WHERE f.factor * f.share <= 1.000001 ORDER BY f.stratum LIMIT 1))
+           CASE design WHEN 'stratified' THEN s.pass_rate END, s.expected, s.up_to
     FROM drawn d
-    JOIN filled s ON s.passed IS NOT DISTINCT FROM d.passed AND s.code_passed IS NOT DISTINCT FROM d.code_passed
+    JOIN (SELECT q.*, sum(q.expected) OVER (ORDER BY q.stratum) AS up_to FROM quotas q) s ON s.passed IS NOT DISTINCT FROM d.passed AND s.code_passed IS NOT DISTINCT FROM d.code_passed
                  AND s.node IS NOT DISTINCT FROM d.node
     CROSS JOIN scale x;
 END;
 
 COMMENT ON FUNCTION flywheel.sampling_frame(text, int, text, timestamptz) IS
-'Internal: up to 10,000 steps at random, each with its stratum under a design, how many steps that stands for, and how many labels of n it is to get, on average.';
+'Internal: up to 10,000 steps at random, each with its stratum under a design, how many steps that stands for, and how many labels of n that is to get, on average; with the strata before it.';

@@ -25,11 +25,10 @@ BEGIN
     RETURN QUERY
     SELECT s.passed, s.code_validator, s.code_passed, s.node, round(s.steps)::bigint, s.labelled, s.pass_rate,
            sqrt(s.pass_rate * (1 - s.pass_rate)),
-           (round(sum(s.expected) OVER up_to) - round(sum(s.expected) OVER up_to - s.expected))::int, -- adds up to the budget
+           (round(s.up_to) - lag(round(s.up_to), 1, 0) OVER (ORDER BY s.stratum))::int, -- adds up to the budget
            s.expected / s.steps
-    FROM (SELECT DISTINCT f.passed, f.code_validator, f.code_passed, f.node, f.stratum, f.steps, f.labelled, f.pass_rate, f.expected
+    FROM (SELECT DISTINCT ON (f.stratum) f.*, f.expected_up_to AS up_to
           FROM flywheel.sampling_frame(plan_labels.validator, budget, 'stratified', since) f) s
-    WINDOW up_to AS (ORDER BY s.stratum)
     ORDER BY s.stratum;
 END
 $$;

@@ -45,7 +45,7 @@ FROM failing f
 WHERE NOT EXISTS (SELECT FROM known k WHERE k.validator = f.validator AND k.reason_key = f.reason_key)
 GROUP BY f.validator, f.reason_key
 UNION ALL
-SELECT t.id, d.validator, 'negative feedback', 3
+SELECT t.id, d.validator, 'negative feedback', 4
 FROM (SELECT t.id FROM flywheel.traces t
       WHERE t.attributes ->> 'feedback' IN ('-1', 'negative', 'thumbs_down') ORDER BY t.id DESC LIMIT 200) t
 JOIN flywheel.reviewed_validators d

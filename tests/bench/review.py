@@ -18,6 +18,7 @@ def measure(bench: Bench) -> Iterator[Figure]:
         conn.execute("UPDATE flywheel.activations SET lo = 1")
         conn.execute("VACUUM ANALYZE")
         conn.execute("SELECT flywheel.merge_rollup()")
+        conn.execute("VACUUM flywheel.metric_rollup")
         at = f"at {verdicts:,} verdicts"
         yield Figure(f"review_queue {at}", read_time(conn, "SELECT * FROM flywheel.review_queue"), "ms", ("≤", 100))
         yield Figure(f"alignment_due {at}", read_time(conn, "SELECT * FROM flywheel.alignment_due"), "ms")

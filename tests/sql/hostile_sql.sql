@@ -251,6 +251,18 @@ SELECT (customer || '.secrets')::regclass FROM orders
 SELECT 'postgres'::regrole::oid
 --== refused: is there such a role? from a value
 SELECT ('post' || customer)::regrole FROM orders
+--== refused: is there such a table? in JSON
+SELECT 1 FROM json_to_record('{"a": "planted.secrets"}') AS r (b int, a regclass)
+--== refused: ... in an array
+SELECT count(*) FROM json_to_record('{"a": ["planted.secrets"]}') AS r (a regclass[])
+--== refused or invalid: ... in JSON's own functions, since Postgres 17
+SELECT JSON_VALUE(jsonb '"planted.secrets"', '$' RETURNING regclass)
+--== refused or invalid: ... in a table of JSON
+SELECT 1 FROM JSON_TABLE(jsonb '["planted.secrets"]', '$[*]' COLUMNS (a regclass PATH '$'))
+--== ok: a length that is also the number of such a type
+SELECT customer::varchar(2201), '1'::varchar(2202) FROM orders
+--== ok: a text search by its configuration
+SELECT to_tsvector('english', 'ships') @@ 'ship'::tsquery, 'simple'::regconfig
 --== refused: whose is it?
 SELECT pg_get_userbyid(10)
 --== refused: may I?

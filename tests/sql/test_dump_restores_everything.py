@@ -9,8 +9,8 @@ import pytest
 SHORT = ("CREATE FUNCTION short(step flywheel.traces, config jsonb) RETURNS boolean LANGUAGE sql AS "
          "$$ SELECT length(step.output) <= (config ->> 'limit')::int $$")
 # Tables that an extension's dump leaves out on purpose: see sql/dump.sql.
-DERIVED = {"coverage_ledger", "coverage_dirty", "coverage_horizon", "queue_stats", "stopped_drains", "review_claims", "embeddings",
-           "embeddings_ngrams"}
+DERIVED = {"coverage_ledger", "coverage_dirty", "coverage_horizon", "queue_stats", "stopped_drains", "review_claims",
+           "embeddings", "embeddings_ngrams"}
 INSTALLED = {"python_validators"}
 BY_THEIR_DEFAULT_PARTITION = {"traces", "verdicts"}
 LATER_PARTITION = "'^((traces|verdicts)_p[0-9]|embeddings_small)'"

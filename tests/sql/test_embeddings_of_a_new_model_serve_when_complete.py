@@ -141,3 +141,10 @@ def test_a_bad_model_is_refused_with_a_hint(asked, arguments, message, hint):
 def test_an_unknown_model_cannot_be_searched(asked):
     with pytest.raises(psycopg.errors.InvalidParameterValue, match="there is no embedding model 'nobody'"):
         asked.execute("SELECT flywheel.nearest_steps(flywheel.embed_query('order'), 10, 'nobody')")
+
+
+def test_an_admin_sets_a_model_and_measures_it(asked, member_of):
+    admin = member_of("admin")
+    admin.execute("SELECT flywheel.set_embedding_model('small', 'default', 'embed-small', 3)")
+    admin.execute("SELECT flywheel.set_embedded('support', true), flywheel.tend_embeddings(), flywheel.index_recall()")
+    assert [each["input"] for each in claim(asked)] == ["Where is my order?"]

@@ -97,7 +97,8 @@ def test_no_output_abstains(shop):
         ("SELECT id, id FROM orders", "SELECT id AS a, id AS b FROM orders"),
         ("SELECT id FROM orders WHERE false", "SELECT 1 WHERE false"),
         ("SELECT at FROM orders", "```sql\nSELECT at::text FROM orders\n```"),
-        ("SELECT ARRAY[1, 2]", "SELECT ARRAY[1.0, 2.0]"),
+        ("SELECT ARRAY[1, -2]", "SELECT ARRAY[1.0, -2.0]"),
+        ("SELECT jsonb '{\"a\": -0.50, \"b\": 1e3}'", "SELECT jsonb '{\"b\": 1000, \"a\": -0.5}'"),
     ],
 )  # fmt: skip
 def test_the_same_rows_pass(shop, output, expected):
@@ -125,7 +126,13 @@ def test_other_rows_fail_and_are_counted(shop):
     assert differ("SELECT id WHERE false", "SELECT 1 WHERE false")[1] == {"state": "invalid"}
     assert differ("SELECT 1, 2 WHERE false", "SELECT 1 WHERE false")[0] == "2 columns, expected 1"
     assert differ("SELECT total, id FROM orders", "SELECT id, total FROM orders")[1]["missing"] == 20
-    assert differ("SELECT NULL::int", "SELECT 0")[1]["missing"] == 1
+    for ours, theirs in (
+        ("NULL::int", "0"),
+        ("1", "-1"),
+        ("ARRAY[1, -2]", "ARRAY[-1, 2]"),
+        ("1.50::text", "1.5::text"),
+    ):
+        assert differ(f"SELECT {ours}", f"SELECT {theirs}")[1]["missing"] == 1
     assert differ("SELECT g FROM generate_series(1, 9) g", "VALUES (1), (2)", max_rows=2)[1]["more"] is True
     columns = [f"{n} AS c{n}" for n in range(80)]
     swapped = [columns[64], *columns[1:64], columns[0], *columns[65:]]
@@ -164,6 +171,7 @@ def pg18(databases):
 values = st.one_of(
     st.none(),
     st.integers(-3, 3),
+    st.integers(-99999, 99999),
     st.sampled_from(["1.0", "-2.50", "0.5", "1e3"]),
     st.booleans(),
     st.text("ab'\\;\"", max_size=3),
@@ -191,7 +199,7 @@ def key(value):
     return ("bool" if isinstance(value, bool) else "number" if isinstance(value, (int, float)) else "text", value)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows, rows, st.booleans(), st.randoms())
 def test_the_verdict_is_that_of_comparing_the_rows(pg18, left, right, ordered, random):
     if random.random() < 0.5:

@@ -17,6 +17,7 @@ LOCKED = """
      ["traces", "verdicts"]),
     ("SELECT flywheel.dispatch(); SELECT flywheel.claim_judgements('default', 10, 30)", ["traces", "verdicts"]),
     ("INSERT INTO flywheel.traces (output) VALUES ('y')", ["traces"]),
+    ("INSERT INTO flywheel.labels (step_id, validator, passed) VALUES ({0}, 'v', true)", ["traces", "verdicts"]),
 ])  # fmt: skip
 def test_nothing_else_is_locked(fw, another, statement, opened):
     fw.validator("v")

@@ -46,16 +46,24 @@ def test_after_two_the_step_is_an_error_that_quotes_the_reply(flow, provider, ru
     assert flow.value("SELECT answer FROM flywheel.why(%s, 'helpful')", step) == "verdict"
 
 
+def test_copies_of_one_prompt_are_one_failure(flow, provider, run_once):
+    flow.add_judge(provider.base_url)
+    flow.db.execute("INSERT INTO flywheel.traces (input, output) SELECT 'q', 'a' FROM generate_series(1, 8)")
+    replies(provider, "no JSON today")
+    run_once(flow.dsn)
+    assert flow.statuses() == {"error": 8}
+    assert provider.n_calls == 2
+
+
 def test_a_judge_that_nobody_can_read_is_paused_before_the_backlog_is_spent(flow, provider, run_once):
     flow.add_judge(provider.base_url, max_in_flight=1)
     flow.insert(30)
     replies(provider, "no JSON today")
     run_once(flow.dsn)
-    coverage = flow.coverage()
-    assert coverage["deferred"] >= 26
-    assert coverage.get("verdicts", 0) <= 4
+    assert flow.verdicts() <= 4
+    assert flow.coverage().get("dead_letters") is None
     assert provider.n_calls <= 12
-    assert "it fails for every step" in flow.value("SELECT reason FROM flywheel.holds")
+    assert "no JSON today" in flow.value("SELECT paused_reason FROM flywheel.judge_state WHERE failures > 0")
 
     provider.answer = lambda request: GOOD
     flow.hurry()
