@@ -54,6 +54,12 @@ BEGIN
     GRANT EXECUTE ON FUNCTION flywheel."check", flywheel.filter_matches, flywheel.has_python, flywheel.call_sql,
         flywheel.outcome_sql, flywheel.try_call, flywheel.outcome_of, flywheel.try_python, flywheel.field_sql TO flywheel_writer;
 
+    -- What was approved for prompts, for the application's and for people who look at it.
+    GRANT EXECUTE ON FUNCTION flywheel.demonstrations, flywheel.few_shot TO flywheel_writer, flywheel_reviewer;
+    GRANT SELECT ON flywheel.approved_examples, flywheel.fix_queue TO flywheel_reviewer;
+    GRANT SELECT ON flywheel.few_shot_lift TO flywheel_reader, flywheel_reviewer;
+    GRANT EXECUTE ON FUNCTION flywheel.approve_fix, flywheel.examples_of TO flywheel_reviewer;
+
     -- The library's validators written in SQL: who drains and who asks check runs them.
     GRANT EXECUTE ON FUNCTION flywheel.json_or_null, flywheel.tool_calls, flywheel.calls_of, flywheel.no_repeated_calls,
         flywheel.step_budget, flywheel.on_topic, flywheel.novelty, flywheel.compare_with_examples,
@@ -85,7 +91,7 @@ BEGIN
         TO flywheel_reader, flywheel_reviewer;
 
     -- People who look at failures: the steps, too; and who say what they think of them.
-    GRANT SELECT ON flywheel.traces, flywheel.rubrics, flywheel.labels, flywheel.consensus, flywheel.stale_labels,
+    GRANT SELECT ON flywheel.traces, flywheel.labels, flywheel.consensus, flywheel.stale_labels,
         flywheel.rubric_status, flywheel.leakage, flywheel.trace_groups,
         flywheel.split_shares, flywheel.fixes, flywheel.annotations, flywheel.failure_modes TO flywheel_reviewer;
     GRANT INSERT (step_id, validator, rubric_version, passed, score, category, critique, rater, sampling_design, inclusion_probability)
@@ -96,16 +102,16 @@ BEGIN
     GRANT INSERT (step_id, corrected_output, what_went_wrong, why, author) ON flywheel.fixes TO flywheel_reviewer;
     -- How far judges can be trusted: for dashboards, too.
     GRANT SELECT ON flywheel.aligned, flywheel.alignment_rollup, flywheel.alignment, flywheel.alignment_weekly, flywheel.corrected_metrics,
-        flywheel.test_reads, flywheel.double_labels, flywheel.rater_pairs, flywheel.agreement TO flywheel_reader, flywheel_reviewer;
+        flywheel.rubrics, flywheel.test_reads, flywheel.double_labels, flywheel.rater_pairs, flywheel.agreement TO flywheel_reader, flywheel_reviewer;
     GRANT EXECUTE ON FUNCTION flywheel.alignment_of, flywheel.note_test_read, flywheel.takes_examples,
         flywheel.corrected_metrics_between, flywheel.judge_version_diff TO flywheel_reader, flywheel_reviewer;
     GRANT SELECT (id, step_id, validator, rubric_version, passed, score, category, rater, sampling_design, inclusion_probability, created_at,
-                  pipeline, node, variant, step_created_at, trace_group, split, step_changed_at) ON flywheel.labels TO flywheel_reader;
+                  pipeline, node, variant, step_created_at, trace_group, split, step_changed_at, again) ON flywheel.labels TO flywheel_reader;
     GRANT EXECUTE ON FUNCTION flywheel.normal_cdf, flywheel.normal_quantile, flywheel.z_value, flywheel.stirling_error, flywheel.log_gamma,
         flywheel.log_beta, flywheel.beta_cdf, flywheel.beta_quantile, flywheel.binomial_cdf, flywheel.clopper_pearson, flywheel.jeffreys,
         flywheel.agresti_coull, flywheel.newcombe, flywheel.newcombe_paired, flywheel.two_proportion_z, flywheel.mcnemar_exact,
         flywheel.mcnemar_chi2, flywheel.mcc, flywheel.kappa, flywheel.confusion_metrics, flywheel.post_stratified, flywheel.rogan_gladen,
-        flywheel.ppi, flywheel.calibration_allocation, flywheel.cohen_kappa, flywheel.rating_counts, flywheel.observed_agreement,
+        flywheel.ppi, flywheel.calibration_allocation, flywheel.cohen_kappa, flywheel.rating_counts, flywheel.agreement,
         flywheel.fleiss_kappa, flywheel.gwet_ac1, flywheel.krippendorff_alpha(bigint[], text[]),
         flywheel.krippendorff_alpha(bigint[], double precision[], text) TO flywheel_reader, flywheel_reviewer;
     GRANT EXECUTE ON FUNCTION flywheel.current_rubric, flywheel.trace_group, flywheel.split_of, flywheel.is_admin,

@@ -14,6 +14,7 @@
 \ir coverage/blocks.sql
 \ir metrics/rollup.sql
 \ir teams/teams.sql
+\ir teams/caller.sql
 \ir embeddings/tables.sql
 \ir validators/sampling.sql
 \ir labels/splits.sql
@@ -96,6 +97,16 @@
 \ir embeddings/store.sql
 \ir embeddings/tend.sql
 \ir embeddings/health.sql
+\ir fixes/approve.sql
+\ir fixes/queue.sql
+\ir few_shot/approved.sql
+\ir few_shot/mmr.sql
+\ir few_shot/bounds.sql
+\ir few_shot/pick.sql
+\ir few_shot/few_shot.sql
+\ir few_shot/judge.sql
+\ir few_shot/demonstrations.sql
+\ir few_shot/lift.sql
 \ir drain/drain.sql
 \ir drain/queue_health.sql
 \ir drain/schedule.sql

@@ -18,7 +18,7 @@ import psycopg
 
 from .database import ONCE_PATIENCE_S, Database, outlast
 from .install import query
-from .prompt import ANSWER_SCHEMA, Answer, Judge, Step, Unreadable, prompt_hash, read_answer, render
+from .prompt import ANSWER_SCHEMA, Answer, Example, Judge, Step, Unreadable, prompt_hash, read_answer, render
 from .provider import Failure, Provider, ProviderConfig, Reply
 from .votes import NoMajority, tally
 
@@ -49,12 +49,14 @@ class Job:
     context: str | None
     content: int
     votes: int
+    examples: list[dict[str, Any]] | None  # None: the judge is not shown any
     messages: list[dict[str, str]] = field(init=False)
     hash: bytes = field(init=False)
 
     def __post_init__(self) -> None:
         judge = Judge(self.rubric, self.model, self.temperature)
-        self.messages = render(judge, Step(self.input, self.output, self.expected, self.context))
+        examples = [Example(e["input"], e["output"], e["passed"], e["critique"]) for e in self.examples or ()]
+        self.messages = render(judge, Step(self.input, self.output, self.expected, self.context), examples)
         self.hash = prompt_hash(judge, self.messages)
 
     @property
@@ -313,6 +315,8 @@ class Judging:
             self._outcomes.put_nowait(Outcome(job, "give_back"))
 
     def _verdict(self, job: Job, **data: Any) -> None:
+        if job.examples is not None:
+            data["details"] = (data.get("details") or {}) | {"example_ids": [e["id"] for e in job.examples]}
         self._outcomes.put_nowait(Outcome(job, "verdict", _asked(job) | data))
 
     def _bury(self, job: Job, attempts: int, error: str) -> None:

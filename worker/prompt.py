@@ -52,6 +52,10 @@ Rubric:
 """
 
 
+_UNSAID = {True: "It meets the rubric.", False: "It does not meet the rubric."}
+"""What an example without a critique answers: an empty reason would teach the model to give none."""
+
+
 @dataclass(frozen=True, slots=True)
 class Judge:
     rubric: str
@@ -71,12 +75,12 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A step that a person labelled, and why."""
+    """A step that a person labelled, and why, if they said so."""
 
     input: str | None
     output: str | None
     passed: bool
-    critique: str
+    critique: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +101,7 @@ def render(judge: Judge, step: Step, examples: Sequence[Example] = ()) -> list[d
     """Chat messages: the rules and the rubric, one user/assistant pair per example, then the step."""
     messages = [{"role": "system", "content": _RULES + judge.rubric}]
     for example in examples:
-        answer = {"reason": example.critique, "passed": example.passed, "score": None}
+        answer = {"reason": example.critique or _UNSAID[example.passed], "passed": example.passed, "score": None}
         messages.append({"role": "user", "content": _data(input=example.input, output=example.output)})
         messages.append({"role": "assistant", "content": _visible(_json(answer))})
     data = _data(step.context, input=step.input, output=step.output, expected=step.expected)

@@ -102,7 +102,7 @@ def keys() -> Iterator[tuple[str, str]]:
         return
     while True:
         key = pressed().lower()
-        if key in ("", "\x04"):  # Ctrl-D
+        if key in ("", "\x04", "\0"):  # Ctrl-D, and what is left of it when it came early
             return
         yield key, ""
 

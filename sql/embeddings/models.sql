@@ -36,6 +36,9 @@ DECLARE
 BEGIN
     IF to_regclass(format('flywheel.%I', leaf)) IS NOT NULL THEN
         RETURN;
+    ELSIF dimensions IS NULL THEN
+        RAISE EXCEPTION 'there is no embedding model "%"', coalesce(model, 'NULL')
+            USING ERRCODE = 'undefined_object', HINT = 'SELECT flywheel.set_embedding_model(...) makes one.';
     END IF;
     EXECUTE format('CREATE TABLE flywheel.%I (LIKE flywheel.embeddings INCLUDING ALL) WITH (autovacuum_vacuum_scale_factor = 0.05)', leaf);
     EXECUTE format('CREATE INDEX %I ON flywheel.%I USING hnsw ((embedding::%I.vector(%s)) %I.vector_cosine_ops)',

@@ -37,7 +37,8 @@ CREATE FUNCTION flywheel.claim_judgements(provider text, qty int, lease_seconds 
     expected    text,
     context     jsonb,
     content     bigint,
-    votes       int
+    votes       int,
+    examples    jsonb
 )
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
@@ -103,7 +104,7 @@ BEGIN
     RETURN QUERY
     SELECT c.msg_id, c.read_ct, t.id, w.id, w.rubric, w.model, (w.config ->> 'temperature')::double precision,
            t.input, t.output, t.expected, t.context, flywheel.content_hash(t, w.reads),
-           flywheel.votes_of(w)
+           flywheel.votes_of(w), flywheel.judge_examples(w, t)
     FROM unnest(taken) c
     JOIN flywheel.traces t ON t.id = (c.message ->> 'step')::bigint AND t.id BETWEEN first_step AND last_step
     JOIN flywheel.validator_versions w ON w.id = (c.message ->> 'version')::int;

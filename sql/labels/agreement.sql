@@ -39,12 +39,9 @@ COMMENT ON COLUMN flywheel.rater_pairs.cohen_kappa IS 'See flywheel.cohen_kappa(
 CREATE VIEW flywheel.agreement WITH (security_invoker) AS
 SELECT u.validator, u.version AS rubric_version, u.version = w.rubric_version AS is_current, a.answer,
        coalesce(a.raters, 0) AS raters, coalesce(a.steps, 0) AS steps,
-       flywheel.observed_agreement(a.units, a.answers) AS agreement, p.cohen_kappa,
-       flywheel.fleiss_kappa(a.units, a.answers) AS fleiss_kappa,
-       flywheel.gwet_ac1(a.units, a.answers) AS gwet_ac1,
-       flywheel.krippendorff_alpha(a.units, a.answers) AS krippendorff_nominal,
-       flywheel.krippendorff_alpha(a.units, a.numbers, 'ordinal') AS krippendorff_ordinal,
-       flywheel.krippendorff_alpha(a.units, a.numbers, 'interval') AS krippendorff_interval,
+       n.observed AS agreement, p.cohen_kappa, n.fleiss_kappa, n.gwet_ac1, n.krippendorff_alpha AS krippendorff_nominal,
+       CASE a.answer WHEN 'score' THEN flywheel.krippendorff_alpha(a.units, a.numbers, 'ordinal') END AS krippendorff_ordinal,
+       CASE a.answer WHEN 'score' THEN flywheel.krippendorff_alpha(a.units, a.numbers, 'interval') END AS krippendorff_interval,
        CASE WHEN a.steps IS NULL THEN 'no step has two raters'
             WHEN a.one_answer THEN 'all raters say the same of every step: nothing is known of chance' END AS problem
 FROM flywheel.rubrics u
@@ -56,6 +53,7 @@ LEFT JOIN (SELECT d.validator, d.rubric_version, d.answer, count(DISTINCT d.step
            FROM (SELECT l.*, count(*) OVER (PARTITION BY l.validator, l.rubric_version, l.answer, l.step_id) AS n FROM flywheel.double_labels l) d
            WHERE d.n > 1
            GROUP BY d.validator, d.rubric_version, d.answer) a ON a.validator = u.validator AND a.rubric_version = u.version
+LEFT JOIN LATERAL flywheel.agreement(a.units, a.answers) n ON true
 LEFT JOIN (SELECT r.validator, r.rubric_version, r.answer, avg(r.cohen_kappa) AS cohen_kappa
            FROM flywheel.rater_pairs r GROUP BY r.validator, r.rubric_version, r.answer) p
     ON p.validator = a.validator AND p.rubric_version = a.rubric_version AND p.answer = a.answer

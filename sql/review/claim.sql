@@ -7,7 +7,7 @@ BEGIN ATOMIC
     WITH frame AS MATERIALIZED (
         SELECT f.* FROM flywheel.sampling_frame(choose_steps.validator, n, design, since) f
     ), quotas AS MATERIALIZED ( -- whole numbers that keep the expected ones on average: one random start for all strata
-        SELECT s.stratum, s.expected / s.steps AS inclusion_probability,
+        SELECT s.stratum, (s.expected / s.steps)::real AS inclusion_probability, -- seven digits: equal ones are equal
                floor(s.expected_up_to + u.start) - lag(floor(s.expected_up_to + u.start), 1, 0) OVER (ORDER BY s.stratum) AS quota
         FROM (SELECT DISTINCT f.stratum, f.steps, f.expected, f.expected_up_to FROM frame f) s, (SELECT random() AS start OFFSET 0) u
     ), free AS ( -- without replacement: not what is claimed, or was drawn before
@@ -156,4 +156,4 @@ END
 $$;
 
 COMMENT ON FUNCTION flywheel.claim_review(text, int, text, text, timestamptz, boolean) IS
-'Gives a rater up to n steps to label, and nobody else the same ones for half an hour. What is said about them goes INTO flywheel.labels (step_id, validator, passed, critique, rater), which knows the design and the probability from here. Designs: priority, the first of flywheel.review_queue, which shows what goes wrong and not how often; for rates, of one validator''s steps since a time: random, each alike; verdict_balanced, half of them with either verdict; stratified, see flywheel.plan_labels(). A step that chance picks and that has a label already is not asked again: its label counts to the design from now on, so that fewer than n come. second: steps that one other rater has labelled.';
+'Gives a rater up to n steps to label, and nobody else the same ones for half an hour. What is said about them goes INTO flywheel.labels (step_id, validator, passed, critique, rater), which knows the design and the probability from here. Designs: priority, the first of flywheel.review_queue, which shows what goes wrong and not how often; for rates, of one validator''s steps since a time: random, each alike; verdict_balanced, half of them with either verdict; stratified, see flywheel.plan_labels(): take many at once, as each claim is planned anew and steps are only weighed together that had the same probability. A step that chance picks and that has a label already is not asked again: its label counts to the design from now on, so that fewer than n come. second: steps that one other rater has labelled.';

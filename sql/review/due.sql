@@ -2,11 +2,12 @@
 
 CREATE VIEW flywheel.alignment_due WITH (security_invoker) AS
 WITH known AS (
-    SELECT d.validator, d.version, d.version_id, l.usable, l.newest_at, a.pass_n, a.pass_k, a.fail_n, a.fail_k, r.*
+    SELECT d.validator, d.version, l.usable, l.newest_at, a.pass_n, a.pass_k, a.fail_n, a.fail_k,
+           r.passed, r.failed, r.week_passed, r.week_failed
     FROM flywheel.reviewed_validators d
     JOIN flywheel.validators e ON e.name = d.validator AND e.enabled
     CROSS JOIN LATERAL (
-        SELECT count(*) FILTER (WHERE x.split <> 'few_shot') AS usable, max(x.created_at) AS newest_at
+        SELECT count(*) FILTER (WHERE x.split <> 'few_shot' AND x.duplicate_of IS NULL) AS usable, max(x.created_at) AS newest_at
         FROM flywheel.labels x
         WHERE x.validator = d.validator AND x.rubric_version = d.rubric_version AND x.passed IS NOT NULL AND x.step_changed_at IS NULL) l
     CROSS JOIN LATERAL ( -- how right each verdict is, from the newest labels that may be looked at
@@ -17,12 +18,13 @@ WITH known AS (
                 AND y.passed IS NOT NULL AND y.step_changed_at IS NULL
               ORDER BY y.id DESC LIMIT 500) x
         JOIN flywheel.verdicts v ON v.step_id = x.step_id AND v.version_id = d.version_id) a
-    CROSS JOIN LATERAL (
-        SELECT coalesce(sum(m.passed), 0)::float8 AS passed, coalesce(sum(m.failed), 0)::float8 AS failed,
+    JOIN (
+        SELECT m.version_id, sum(m.passed)::float8 AS passed, sum(m.failed)::float8 AS failed,
                coalesce(sum(m.passed) FILTER (WHERE m.bucket >= now() - interval '7 days'), 0)::float8 AS week_passed,
                coalesce(sum(m.failed) FILTER (WHERE m.bucket >= now() - interval '7 days'), 0)::float8 AS week_failed
         FROM flywheel.metric_rollup m
-        WHERE m.version_id = d.version_id AND m.grain IN ('delta', 'day') AND m.bucket >= now() - interval '35 days') r
+        WHERE m.grain IN ('delta', 'day') AND m.bucket >= now() - interval '35 days'
+        GROUP BY m.version_id) r ON r.version_id = d.version_id
 ), judged AS (
     SELECT k.*, passed + failed AS decided, week_passed + week_failed AS week,
            -- Variance of one label once the verdict is known: an interval of ± 1.96 sqrt(variance / labels).

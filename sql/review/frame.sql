@@ -96,7 +96,7 @@ BEGIN ATOMIC
         FROM shares s
         WINDOW large AS (ORDER BY s.share DESC, s.passed, s.code_passed, s.node)
     ), scale AS (
-        SELECT (SELECT flywheel.decided(v.version_id, since) FROM current v) / nullif(count(*), 0) AS up FROM frame
+        SELECT greatest(1, (SELECT flywheel.decided(v.version_id, since) FROM current v) / nullif(count(*), 0)) AS up FROM frame
     ), quotas AS MATERIALIZED (
         SELECT s.*, s.m * least(1, s.share * (SELECT f.factor FROM filled f WHERE f.factor * f.share <= 1.000001
                                               ORDER BY f.stratum LIMIT 1)) AS expected
@@ -105,8 +105,8 @@ BEGIN ATOMIC
     SELECT d.step_id, s.passed, (SELECT k.validator FROM code k), s.code_passed, s.node, s.stratum, s.m * x.up, s.labelled,
            CASE design WHEN 'stratified' THEN s.pass_rate END, s.expected, s.up_to
     FROM drawn d
-    JOIN (SELECT q.*, sum(q.expected) OVER (ORDER BY q.stratum) AS up_to FROM quotas q) s ON s.passed IS NOT DISTINCT FROM d.passed AND s.code_passed IS NOT DISTINCT FROM d.code_passed
-                 AND s.node IS NOT DISTINCT FROM d.node
+    JOIN (SELECT q.*, sum(q.expected) OVER (ORDER BY q.stratum) AS up_to FROM quotas q) s
+      ON s.passed IS NOT DISTINCT FROM d.passed AND s.code_passed IS NOT DISTINCT FROM d.code_passed AND s.node IS NOT DISTINCT FROM d.node
     CROSS JOIN scale x;
 END;
 

@@ -31,59 +31,48 @@ END;
 COMMENT ON FUNCTION flywheel.rating_counts(bigint[], text[]) IS
 'Internal: n of the m ratings of a unit are this one.';
 
-CREATE FUNCTION flywheel.observed_agreement(units bigint[], ratings text[]) RETURNS double precision
+CREATE FUNCTION flywheel.agreement(units bigint[], ratings text[], OUT observed double precision, OUT fleiss_kappa double precision,
+                                   OUT gwet_ac1 double precision, OUT krippendorff_alpha double precision)
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN (SELECT sum(c.n * (c.n - 1)::float8 / (c.m * (c.m - 1))) / nullif(count(DISTINCT c.unit), 0)
-            FROM flywheel.rating_counts(units, ratings) c WHERE c.m > 1);
+BEGIN ATOMIC
+    WITH counts AS MATERIALIZED (
+        SELECT c.rating, c.n::float8 AS n, c.m::float8 AS m FROM flywheel.rating_counts(units, ratings) c
+    ), overall AS ( -- a unit's n / m add up to one
+        SELECT round(sum(n / m)) AS units, round(sum(n / m) FILTER (WHERE m > 1)) AS pairable, sum(n) FILTER (WHERE m > 1) AS ratings,
+               sum(n * (n - 1) / (m * (m - 1))) FILTER (WHERE m > 1) AS same, sum(n * (m - n) / (m - 1)) FILTER (WHERE m > 1) AS apart
+        FROM counts
+    ), chance AS (
+        SELECT sum((r.pairable / o.pairable) ^ 2) AS fleiss, coalesce(sum(r.all_ / o.units * (1 - r.all_ / o.units)) / nullif(count(*) - 1, 0), 0) AS gwet,
+               sum(r.n * (o.ratings - r.n)) / nullif(max(o.ratings) - 1, 0) AS apart
+        FROM (SELECT rating, sum(n / m) AS all_, sum(n / m) FILTER (WHERE m > 1) AS pairable, sum(n) FILTER (WHERE m > 1) AS n
+              FROM counts GROUP BY rating) r
+        CROSS JOIN overall o
+    )
+    SELECT o.same / o.pairable, (o.same / o.pairable - c.fleiss) / nullif(1 - c.fleiss, 0),
+           (o.same / o.pairable - c.gwet) / (1 - c.gwet), 1 - o.apart / nullif(c.apart, 0)
+    FROM overall o CROSS JOIN chance c;
+END;
 
-COMMENT ON FUNCTION flywheel.observed_agreement(bigint[], text[]) IS
-'Share of the pairs of ratings of a step that are the same, mean over the steps rated more than once.';
+COMMENT ON FUNCTION flywheel.agreement(bigint[], text[]) IS
+'How far any number of raters agree, in one pass: observed is the share of the pairs of ratings of a step that are the same, mean over the steps rated more than once; for the others see the functions of these names. units: the step of each rating. NULL without a step rated twice.';
 
 CREATE FUNCTION flywheel.fleiss_kappa(units bigint[], ratings text[]) RETURNS double precision
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-BEGIN ATOMIC
-    WITH counts AS (
-        SELECT c.* FROM flywheel.rating_counts(units, ratings) c WHERE c.m > 1
-    ), chance AS (
-        SELECT sum((s.share / t.units) ^ 2) AS p
-        FROM (SELECT rating, sum(n::float8 / m) AS share FROM counts GROUP BY rating) s
-        CROSS JOIN (SELECT count(DISTINCT unit)::float8 AS units FROM counts) t
-    )
-    SELECT (o.p - c.p) / nullif(1 - c.p, 0) FROM flywheel.observed_agreement(units, ratings) AS o (p) CROSS JOIN chance c;
-END;
+    RETURN (SELECT a.fleiss_kappa FROM flywheel.agreement(units, ratings) a);
 
 COMMENT ON FUNCTION flywheel.fleiss_kappa(bigint[], text[]) IS
 'Fleiss'' kappa (Fleiss 1971): any number of raters, who may differ from step to step. units: the step of each rating. Steps with one rating do not count; with unequal numbers of ratings as Gwet (2014) generalises it. NULL without a step rated twice, and where all ratings are the same.';
 
 CREATE FUNCTION flywheel.gwet_ac1(units bigint[], ratings text[]) RETURNS double precision
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-BEGIN ATOMIC
-    WITH counts AS (
-        SELECT c.* FROM flywheel.rating_counts(units, ratings) c
-    ), chance AS (
-        SELECT CASE WHEN count(*) = 1 THEN 0 ELSE sum(s.share / t.units * (1 - s.share / t.units)) / nullif(count(*) - 1, 0) END AS p
-        FROM (SELECT rating, sum(n::float8 / m) AS share FROM counts GROUP BY rating) s
-        CROSS JOIN (SELECT count(DISTINCT unit)::float8 AS units FROM counts) t
-    )
-    SELECT (o.p - c.p) / (1 - c.p) FROM flywheel.observed_agreement(units, ratings) AS o (p) CROSS JOIN chance c;
-END;
+    RETURN (SELECT a.gwet_ac1 FROM flywheel.agreement(units, ratings) a);
 
 COMMENT ON FUNCTION flywheel.gwet_ac1(bigint[], text[]) IS
 'Gwet''s AC1 (Gwet 2008): as flywheel.fleiss_kappa, but it stays high where people agree and nearly every step passes, which makes the kappas collapse. 1 where all ratings are the same; NULL without a step rated twice.';
 
 CREATE FUNCTION flywheel.krippendorff_alpha(units bigint[], ratings text[]) RETURNS double precision
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-BEGIN ATOMIC
-    WITH counts AS (
-        SELECT c.* FROM flywheel.rating_counts(units, ratings) c WHERE c.m > 1
-    ), within AS (
-        SELECT sum(n * (m - n)::float8 / (m - 1)) AS d FROM counts
-    ), overall AS (
-        SELECT sum(s.n * (s.total - s.n)) / nullif(max(s.total) - 1, 0) AS d
-        FROM (SELECT sum(n)::float8 AS n, sum(sum(n)) OVER ()::float8 AS total FROM counts GROUP BY rating) s
-    )
-    SELECT 1 - w.d / nullif(o.d, 0) FROM within w CROSS JOIN overall o;
-END;
+    RETURN (SELECT a.krippendorff_alpha FROM flywheel.agreement(units, ratings) a);
 
 COMMENT ON FUNCTION flywheel.krippendorff_alpha(bigint[], text[]) IS
 'Krippendorff''s alpha (Krippendorff 2011) of categories: any number of raters, and ratings may be missing. units: the step of each rating. Steps with one rating do not count. NULL without a step rated twice, and where all ratings are the same.';

@@ -24,7 +24,7 @@ from rich.table import Table
 
 ROWS = ["inserts", "drain", "freshness", "snapshot", "metrics", "retention", "judges"]
 # How good something is, not how fast the machinery: validators is make bench-validators.
-ON_REQUEST = ["validators", "alignment", "shadow", "plan_labels", "review", "labels", "embeddings"]
+ON_REQUEST = ["validators", "alignment", "shadow", "plan_labels", "review", "labels", "embeddings", "few_shot"]
 SETTINGS = {
     "shared_buffers": "1GB",
     "max_wal_size": "16GB",  # no checkpoint in the middle of one side of a comparison

@@ -151,7 +151,7 @@ def test_an_emptied_table_leaves_no_pairs(fw):
     [step] = fw.insert("a")
     verdict(fw, step, version, True)
     label(fw, step, "polite", True)
-    fw.execute("TRUNCATE flywheel.labels")
+    fw.execute("TRUNCATE flywheel.labels CASCADE")
     assert wrong(fw) == []
     label(fw, step, "polite", True)
     fw.execute("TRUNCATE flywheel.verdicts")

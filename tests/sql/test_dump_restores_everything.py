@@ -20,7 +20,8 @@ SAME = [
     *(f"SELECT t::text FROM flywheel.{table} t ORDER BY 1" for table in (
         "traces", "verdicts", "providers", "provider_state", "prices", "validators", "validator_versions",
         "activations", "dead_letters", "deferrals", "python_validators", "inbox", "retention", "maintenance",
-        "team_pipelines", "embedding_models", "embedded_pipelines")),
+        "team_pipelines", "embedding_models", "embedded_pipelines", "rubrics", "trace_groups", "split_shares", "labels",
+        "annotations", "test_reads")),
     "SELECT relname::text FROM pg_class WHERE relnamespace = 'flywheel'::regnamespace AND relrowsecurity ORDER BY 1",
     "SELECT * FROM flywheel.coverage ORDER BY 1",
     METRICS, *(METRICS.replace(".metrics", f".metrics_{grain}") for grain in ("hourly", "daily")),
@@ -80,6 +81,12 @@ def live_through(db):
     buried = json.dumps([waiting[1] | {"attempts": 3, "error": "no"}])
     db.execute("SELECT flywheel.defer_judgements('default', %s)", [deferred])
     db.execute("SELECT flywheel.bury_judgements('default', %s)", [buried])
+    db.execute("SELECT flywheel.set_split_shares(0, 0, 1)")
+    db.execute("INSERT INTO flywheel.labels (step_id, validator, passed, rater) "
+               "SELECT id, 'polite', true, r FROM flywheel.traces, unnest('{ann,bob}'::text[]) r WHERE id <= 3")
+    db.execute("UPDATE flywheel.traces SET expected = 'x' WHERE id = 2")
+    db.execute("INSERT INTO flywheel.annotations (step_id, note, code) VALUES (1, 'made up', 'invented')")
+    db.execute("SELECT * FROM flywheel.read_labels('polite', 'test')")
     db.execute("SELECT flywheel.add_validator('short', 'short', '{\"limit\": 8}')")
     db.execute("SELECT flywheel.set_validator('words', sample_rate => 1)")
     db.execute("SELECT setval('flywheel.traces_id_seq', flywheel.partition_size() - 3)")

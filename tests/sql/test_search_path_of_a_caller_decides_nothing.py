@@ -16,6 +16,7 @@ RAISES = ("CREATE FUNCTION public.raises(step flywheel.traces, config jsonb) RET
 GIVEN = {
     "text": "'flywheel_code'", "bigint": "1", "integer": "1", "jsonb": "'[]'", "boolean": "false",
     "double precision": "1", "real": "1", "timestamp with time zone": "now()",
+    "interval": "'1 day'", "vector": "array_fill(1.0::real, ARRAY[256])",
     "bigint[]": "'{1}'", "integer[]": "'{1}'", "text[]": "'{a}'",
     "bytea[]": "'{a}'", "pgmq.message_record": """('(1,1,now,now,now,"{""lo"": 1, ""hi"": 9, ""version"": 1}",)')""",
 }  # fmt: skip
@@ -67,6 +68,9 @@ def everything(conn):
         "SELECT flywheel.add_judge('kind', 'Passes if kind.', 'a-model')",
         "SELECT flywheel.set_validator('short', sample_rate => 0.5)",
         "SELECT flywheel.backfill('again')", "SELECT flywheel.evaluate('pattern', sample => 0.5)",
+        "INSERT INTO flywheel.fixes (step_id, corrected_output) VALUES (1, 'Hello')", "SELECT flywheel.approve_fix(1)",
+        "SELECT * FROM flywheel.demonstrations('default', 'answer', 'Hi', 2, 'diverse')",
+        "SELECT * FROM flywheel.few_shot('polite', 'Hi')",
         "UPDATE flywheel.traces SET output = output || '!' WHERE id < 4",
         "DELETE FROM flywheel.traces WHERE id = 4",
         "CALL flywheel.drain()",

@@ -128,7 +128,7 @@ def test_corrected_rates_lie_in_their_intervals(full_fw, tp, fp, tn, fn, more, d
 def test_agreement_is_one_at_most(full_fw, ratings):
     units, values = [u for u, _ in ratings], [v for _, v in ratings]
     coefficients = full_fw.one(
-        "SELECT flywheel.observed_agreement(u, r::text[]), flywheel.fleiss_kappa(u, r::text[]), "
+        "SELECT (flywheel.agreement(u, r::text[])).observed, flywheel.fleiss_kappa(u, r::text[]), "
         "flywheel.gwet_ac1(u, r::text[]), flywheel.krippendorff_alpha(u, r::text[]), "
         "flywheel.krippendorff_alpha(u, r, 'ordinal'), flywheel.krippendorff_alpha(u, r, 'interval') "
         "FROM (SELECT %s::bigint[], %s::float8[]) x (u, r)", units, values)  # fmt: skip

@@ -15,7 +15,7 @@ from psycopg.rows import dict_row
 from psycopg.sql import quote
 from rich.console import Console
 
-from .. import show
+from .. import align, show
 from ..install import install, query
 from ..load import LoadError, Report, load, load_lines, open_lines
 from ..standin import start_process
@@ -50,6 +50,8 @@ def run(dsn: str, out: Console, data: Path | None, provider: str | None, model: 
         first = _load(conn, out, data, traces)
         asyncio.run(_work(conn, dsn))
         conn.execute("REFRESH MATERIALIZED VIEW flywheel.failure_reason_counts")
+        if data is None:
+            conn.execute(_sql("label"))
         _show(conn, out, {"pipeline": None if data else traffic.PIPELINE, "first": first})
 
 
@@ -132,6 +134,9 @@ def _show(conn: psycopg.Connection, out: Console, which: dict[str, Any]) -> None
         for row in mine
     )
     out.print(f"Steps without an explanation: {unexplained}\n", style="bold green" if unexplained == 0 else "bold red")
+    if which["pipeline"]:
+        out.print(align.headline(align.read(conn, "demo.helpful")), markup=False)
+        out.print("flywheel align demo.helpful says more.\n")
     trace = rows("failed_trace")
     if trace:
         out.print(show.trace(trace))
