@@ -76,6 +76,7 @@
 \ir labels/read_labels.sql
 \ir metrics/failure_reasons.sql
 \ir teams/policies.sql
+\ir uncertainty/disagreements.sql
 \ir review/signals.sql
 \ir review/queue.sql
 \ir review/draw.sql
@@ -137,7 +138,6 @@
 \ir uncertainty/neighbours.sql
 \ir uncertainty/shadow_labels.sql
 \ir uncertainty/shadow_judge.sql
-\ir uncertainty/disagreements.sql
 \ir uncertainty/fixed_sequence.sql
 \ir uncertainty/acceptance.sql
 \ir search_path.sql

@@ -31,7 +31,7 @@ BEGIN
     ), labelled AS ( -- n labelled steps of which people pass k
         SELECT a.version_id, CASE per WHEN 'slice' THEN ARRAY[a.pipeline, a.node, a.variant] ELSE '{}' END AS slice,
                a.passed, a.sampling_design AS design, a.held_out AND a.passed IS NOT NULL AS fit,
-               CASE a.sampling_design WHEN 'stratified' THEN a.inclusion_probability END AS probability,
+               CASE WHEN a.sampling_design IN ('stratified', 'verdict_balanced') THEN a.inclusion_probability END AS probability,
                sum(a.n)::float8 AS n, coalesce(sum(a.n) FILTER (WHERE a.human), 0)::float8 AS k
         FROM flywheel.alignment_rollup a
         WHERE a.day >= first AND a.day < past

@@ -30,14 +30,17 @@ $$;
 COMMENT ON FUNCTION flywheel.enqueue_embeddings(bigint[]) IS 'Internal: has these steps embedded.';
 
 CREATE FUNCTION flywheel.dispatch_embeddings(items jsonb) RETURNS void
-    LANGUAGE plpgsql
+    LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan -- first and last are constants: no other partition is opened
 AS $$
+DECLARE
+    first_step CONSTANT bigint := (SELECT min(i.lo) FROM jsonb_to_recordset(items) AS i (lo bigint));
+    last_step  CONSTANT bigint := (SELECT max(i.hi) FROM jsonb_to_recordset(items) AS i (hi bigint));
 BEGIN
     -- New steps concern embedded pipelines only: a label comes later, and with a trigger.
     PERFORM flywheel.enqueue_embeddings(array_agg(DISTINCT t.id))
     FROM jsonb_to_recordset(items) AS i (lo bigint, hi bigint, ids text, changed text[], version int)
     CROSS JOIN LATERAL unnest(coalesce(i.ids::int8multirange, int8multirange(int8range(i.lo, i.hi, '[]')))) AS p (run)
-    JOIN flywheel.traces t ON t.id BETWEEN lower(p.run) AND upper(p.run) - 1
+    JOIN flywheel.traces t ON t.id BETWEEN lower(p.run) AND upper(p.run) - 1 AND t.id BETWEEN first_step AND last_step
     WHERE EXISTS (SELECT FROM flywheel.embedded_pipelines) AND t.pipeline IN (SELECT e.pipeline FROM flywheel.embedded_pipelines e)
       AND i.version IS NULL AND (i.changed IS NULL OR i.changed && '{id,input,pipeline}')
     HAVING count(*) > 0;

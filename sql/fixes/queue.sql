@@ -6,9 +6,9 @@ SELECT f.step_id, min(f.pipeline) AS pipeline, min(f.node) AS node, min(f.varian
 FROM (
     SELECT d.name AS validator, v.step_id, v.pipeline, v.node, v.variant, coalesce(v.score, 0) AS score, v.step_created_at
     FROM flywheel.validators d
-    -- By the index on what has not passed, from its end.
+    -- By the index on what is not true, from its end: IS FALSE would not be seen to fit it.
     CROSS JOIN LATERAL (
-        SELECT v.* FROM flywheel.verdicts v WHERE v.version_id = d.version_id AND v.passed IS FALSE
+        SELECT v.* FROM flywheel.verdicts v WHERE v.version_id = d.version_id AND v.passed IS NOT TRUE AND v.passed IS NOT NULL
         ORDER BY v.step_id DESC LIMIT 1000
     ) v
     WHERE d.enabled

@@ -59,12 +59,15 @@ CROSS JOIN LATERAL (
     FROM flywheel.labels l
     LEFT JOIN flywheel.verdicts v ON v.step_id = l.step_id AND v.version_id = d.version_id
     WHERE l.validator = d.validator AND l.rubric_version = r.version AND l.step_changed_at IS NULL
-    LIMIT 200) s;
+    LIMIT 200) s
+UNION ALL
+SELECT s.step_id, s.validator, 'doubt', 1 + s.disagreement
+FROM flywheel.shadow_disagreements s;
 
 COMMENT ON VIEW flywheel.review_signals IS
 'What speaks for labelling a step, per validator that people label for: of the newest 200 each. flywheel.review_queue adds them up.';
 COMMENT ON COLUMN flywheel.review_signals.step_id IS 'flywheel.traces.id.';
 COMMENT ON COLUMN flywheel.review_signals.validator IS 'flywheel.validators.name.';
 COMMENT ON COLUMN flywheel.review_signals.signal IS
-'low score: it fails, or has a score and no verdict; the lower the more. new failure mode: the newest step that fails for a reason of which none has a label. negative feedback: attributes.feedback is -1, "negative" or "thumbs_down". label under an earlier rubric: more where it differs from what the validator says now.';
+'low score: it fails, or has a score and no verdict; the lower the more. new failure mode: the newest step that fails for a reason of which none has a label. negative feedback: attributes.feedback is -1, "negative" or "thumbs_down". label under an earlier rubric: more where it differs from what the validator says now. doubt: the shadow judge says the opposite.';
 COMMENT ON COLUMN flywheel.review_signals.weight IS 'How much, from 1.';

@@ -154,3 +154,20 @@ def test_k_zero_and_no_examples_are_empty_answers(fw, examples):
 def test_an_unknown_validator_is_named(fw):
     with pytest.raises(psycopg.errors.UndefinedObject, match="validator helpfull does not exist"):
         fw.rows("SELECT * FROM flywheel.few_shot('helpfull', 'order')")
+
+
+def test_an_embedding_model_that_sql_cannot_ask_needs_a_vector(fw, examples):
+    old, new = examples("Where is my order?", age="1 day"), examples("What is the weather like?")
+    fw.judge("helpful", few_shot=1)
+    fw.execute("SELECT flywheel.set_embedding_model('small', 'default', 'a-model', 3)")
+    fw.execute("UPDATE flywheel.embedding_models SET ready_at = now() WHERE name = 'small'")
+    with pytest.raises(psycopg.errors.FeatureNotSupported, match="which SQL cannot ask"):
+        few_shot(fw, "order")
+    fw.execute("INSERT INTO flywheel.embeddings (step_id, model, embedding, content) "
+               "SELECT id, 'small', CASE id WHEN 1 THEN '[1,0,0]' ELSE '[0,1,0]' END::vector, "
+               "flywheel.embedded_content(input) FROM flywheel.traces")  # fmt: skip
+    assert few_shot(fw, None, 1, query_embedding="[1,0.1,0]") == [old]
+
+    fw.insert("x", input="order")  # nobody has embedded it: its judge is shown the newest
+    fw.drain()
+    assert [[e["id"] for e in job["examples"]] for job in fw.claim() if job["step_id"] == 3] == [[new]]

@@ -11,9 +11,8 @@ SHORT = ("CREATE FUNCTION public.short(step flywheel.traces, config jsonb) RETUR
          "$$ SELECT length(step.output) < 9 $$")
 # About single labels, or for the people who give them; dashboards have flywheel.alignment and the like.
 FOR_REVIEWERS = {
-    "alignment_due", "consensus", "failure_modes", "leakage", "open_reviews", "review_queue", "review_signals",
-    "reviewed_validators", "rubric_status", "shadow_disagreements", "shadow_labels", "shadows", "stale_labels",
-    "verdict_confidence",
+    "alignment_due", "approved_examples", "consensus", "failure_modes", "fix_queue", "leakage", "open_reviews",
+    "review_queue", "review_signals", "reviewed_validators", "rubric_status", "shadow_labels", "stale_labels",
 }  # fmt: skip
 # What PUBLIC has by way of the schema itself, its relations, their columns, sequences and routines.
 OPEN_TO = """
