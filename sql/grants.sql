@@ -153,7 +153,7 @@ BEGIN
         -- the worker calls these
         flywheel.admit_worker, flywheel.judgements_waiting, flywheel.claim_judgements, flywheel.paid_answers, flywheel.extend_leases,
         flywheel.give_back, flywheel.lock_judgements, flywheel.record_judgements, flywheel.defer_judgements, flywheel.bury_judgements,
-        flywheel.fail_judgements, flywheel.pause_provider, flywheel.claim_python, flywheel.record_python, flywheel.sync_python_validators,
+        flywheel.fail_judgements, flywheel.paused_judges, flywheel.pause_provider, flywheel.claim_python, flywheel.record_python, flywheel.sync_python_validators,
         flywheel.embedding_models_in_use, flywheel.serving_embedding_model, flywheel.claim_embeddings, flywheel.store_embeddings,
         flywheel.return_embeddings,
         flywheel.has_python, flywheel.utc_day, flywheel.votes_of -- for queue_health

@@ -112,3 +112,17 @@ END;
 
 COMMENT ON FUNCTION flywheel.pause_judge(int, text) IS
 'Internal: nobody asks this version for 1 s, doubling to 5 min; then one call tries it. A verdict ends the pause.';
+
+CREATE FUNCTION flywheel.paused_judges(provider text) RETURNS int[]
+    LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT coalesce(array_agg(w.id), '{}')
+    FROM flywheel.validator_versions w
+    JOIN flywheel.provider_state s ON s.provider = w.provider
+    LEFT JOIN flywheel.judge_state j ON j.version_id = w.id
+    WHERE w.provider = paused_judges.provider
+      AND (s.paused_until > clock_timestamp() OR j.paused_until > clock_timestamp() AND NOT j.probing)
+$$;
+
+COMMENT ON FUNCTION flywheel.paused_judges(text) IS
+'For the worker: versions of judges that nobody should ask now, because they or their provider fail for every step.';

@@ -19,7 +19,8 @@ SIGNATURES = (HERE / "worker_interface.sql").read_text()
 
 def called() -> list[str]:
     """Functions of schema flywheel in the source of the worker and in the queries that it names."""
-    source = "".join((WORKER / f"{name}.py").read_text() for name in ("worker", "judging", "embedder", "portable"))
+    files = ("worker", "judging", "storing", "embedder", "portable")
+    source = "".join((WORKER / f"{name}.py").read_text() for name in files)
     queries = re.findall(r'query\("(\w+)"\)', source)
     source += "".join((WORKER / "queries" / f"{name}.sql").read_text() for name in queries)
     return sorted(set(re.findall(r"flywheel\.(\w+)\(", source)))
