@@ -111,7 +111,7 @@ BEGIN
         flywheel.log_beta, flywheel.beta_cdf, flywheel.beta_quantile, flywheel.binomial_cdf, flywheel.clopper_pearson, flywheel.jeffreys,
         flywheel.agresti_coull, flywheel.newcombe, flywheel.newcombe_paired, flywheel.two_proportion_z, flywheel.mcnemar_exact,
         flywheel.mcnemar_chi2, flywheel.mcc, flywheel.kappa, flywheel.confusion_metrics, flywheel.post_stratified, flywheel.rogan_gladen,
-        flywheel.ppi, flywheel.calibration_allocation, flywheel.cohen_kappa, flywheel.rating_counts, flywheel.agreement,
+        flywheel.ppi, flywheel.calibration_allocation, flywheel.cohen_kappa, flywheel.light_kappa, flywheel.rating_counts, flywheel.agreement,
         flywheel.fleiss_kappa, flywheel.gwet_ac1, flywheel.krippendorff_alpha(bigint[], text[]),
         flywheel.krippendorff_alpha(bigint[], double precision[], text) TO flywheel_reader, flywheel_reviewer;
     GRANT EXECUTE ON FUNCTION flywheel.current_rubric, flywheel.trace_group, flywheel.split_of, flywheel.is_admin,

@@ -3,10 +3,16 @@
 CREATE VIEW flywheel.double_labels WITH (security_invoker) AS
 SELECT l.validator, l.rubric_version, a.answer, l.step_id, l.rater, a.value, a.number
 FROM (SELECT DISTINCT d.step_id, d.validator, d.rubric_version FROM flywheel.labels d WHERE d.again) several
-JOIN flywheel.labels l USING (step_id, validator, rubric_version)
+CROSS JOIN LATERAL (
+    SELECT s.step_id, s.validator, s.rubric_version, s.rater, s.passed, s.category, s.score
+    FROM flywheel.labels s
+    WHERE s.step_id = several.step_id AND s.validator = several.validator AND s.rubric_version = several.rubric_version
+      AND s.step_changed_at IS NULL
+    OFFSET 0 -- step by step: else all labels are read to find the few that share one
+) l
 CROSS JOIN LATERAL (VALUES ('passed', l.passed::text, NULL), ('category', l.category, NULL), ('score', l.score::text, l.score))
     AS a (answer, value, number)
-WHERE l.step_changed_at IS NULL AND a.value IS NOT NULL;
+WHERE a.value IS NOT NULL;
 
 COMMENT ON VIEW flywheel.double_labels IS 'Answers on steps that more than one person labelled, for flywheel.agreement.';
 COMMENT ON COLUMN flywheel.double_labels.validator IS 'flywheel.validators.name.';
@@ -18,10 +24,11 @@ COMMENT ON COLUMN flywheel.double_labels.value IS 'What it holds, as text.';
 COMMENT ON COLUMN flywheel.double_labels.number IS 'A score as a number; NULL for the others.';
 
 CREATE VIEW flywheel.rater_pairs WITH (security_invoker) AS
+WITH ratings AS MATERIALIZED (SELECT * FROM flywheel.double_labels)
 SELECT a.validator, a.rubric_version, a.answer, a.rater AS rater_a, b.rater AS rater_b, count(*) AS steps,
        avg((a.value = b.value)::int)::float8 AS agreement, flywheel.cohen_kappa(array_agg(a.value), array_agg(b.value)) AS cohen_kappa
-FROM flywheel.double_labels a
-JOIN flywheel.double_labels b USING (step_id, validator, rubric_version, answer)
+FROM ratings a
+JOIN ratings b USING (step_id, validator, rubric_version, answer)
 WHERE a.rater < b.rater
 GROUP BY a.validator, a.rubric_version, a.answer, a.rater, b.rater;
 
@@ -39,7 +46,8 @@ COMMENT ON COLUMN flywheel.rater_pairs.cohen_kappa IS 'See flywheel.cohen_kappa(
 CREATE VIEW flywheel.agreement WITH (security_invoker) AS
 SELECT u.validator, u.version AS rubric_version, u.version = w.rubric_version AS is_current, a.answer,
        coalesce(a.raters, 0) AS raters, coalesce(a.steps, 0) AS steps,
-       n.observed AS agreement, p.cohen_kappa, n.fleiss_kappa, n.gwet_ac1, n.krippendorff_alpha AS krippendorff_nominal,
+       n.observed AS agreement, flywheel.light_kappa(a.units, a.who, a.answers) AS cohen_kappa,
+       n.fleiss_kappa, n.gwet_ac1, n.krippendorff_alpha AS krippendorff_nominal,
        CASE a.answer WHEN 'score' THEN flywheel.krippendorff_alpha(a.units, a.numbers, 'ordinal') END AS krippendorff_ordinal,
        CASE a.answer WHEN 'score' THEN flywheel.krippendorff_alpha(a.units, a.numbers, 'interval') END AS krippendorff_interval,
        CASE WHEN a.steps IS NULL THEN 'no step has two raters'
@@ -47,17 +55,16 @@ SELECT u.validator, u.version AS rubric_version, u.version = w.rubric_version AS
 FROM flywheel.rubrics u
 JOIN flywheel.validators d ON d.name = u.validator
 JOIN flywheel.validator_versions w ON w.id = d.version_id
-LEFT JOIN (SELECT d.validator, d.rubric_version, d.answer, count(DISTINCT d.step_id) AS steps, count(DISTINCT d.rater) AS raters,
-                  min(d.value) = max(d.value) AS one_answer,
-                  array_agg(d.step_id) AS units, array_agg(d.value) AS answers, array_agg(d.number) AS numbers
-           FROM (SELECT l.*, count(*) OVER (PARTITION BY l.validator, l.rubric_version, l.answer, l.step_id) AS n FROM flywheel.double_labels l) d
+LEFT JOIN (SELECT d.validator, d.rubric_version, d.answer, count(*) FILTER (WHERE d.nth = 1) AS steps,
+                  count(DISTINCT d.rater COLLATE "C") AS raters, min(d.value COLLATE "C") = max(d.value COLLATE "C") AS one_answer,
+                  array_agg(d.step_id) AS units, array_agg(d.rater) AS who, array_agg(d.value) AS answers, array_agg(d.number) AS numbers
+           FROM (SELECT l.*, count(*) OVER answered AS n, row_number() OVER answered AS nth
+                 FROM flywheel.double_labels l WINDOW answered AS (PARTITION BY l.step_id, l.answer, l.validator, l.rubric_version)) d
            WHERE d.n > 1
            GROUP BY d.validator, d.rubric_version, d.answer) a ON a.validator = u.validator AND a.rubric_version = u.version
 LEFT JOIN LATERAL flywheel.agreement(a.units, a.answers) n ON true
-LEFT JOIN (SELECT r.validator, r.rubric_version, r.answer, avg(r.cohen_kappa) AS cohen_kappa
-           FROM flywheel.rater_pairs r GROUP BY r.validator, r.rubric_version, r.answer) p
-    ON p.validator = a.validator AND p.rubric_version = a.rubric_version AND p.answer = a.answer
-WHERE (SELECT true FROM flywheel.labels l WHERE l.validator = u.validator AND l.rubric_version = u.version LIMIT 1); -- EXISTS reads all
+WHERE (SELECT true FROM flywheel.labels l WHERE l.validator = u.validator AND l.rubric_version = u.version
+       ORDER BY l.step_id LIMIT 1); -- EXISTS reads all; without ORDER BY, the table, where there is none
 
 COMMENT ON VIEW flywheel.agreement IS
 'Agreement of raters per validator, rubric version and kind of answer, over the steps that two or more of them answered; 1 is perfect, 0 what chance gives, NULL undefined: see problem. Below some 0.6 the rubric is unclear: people who do not agree cannot show a judge the way.';

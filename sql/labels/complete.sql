@@ -59,11 +59,13 @@ BEGIN
     -- One at a time: two near-duplicates that are labelled at once would not see each other. A lock per key would need
     -- twelve a row, in no order that rules out deadlocks, and more than the lock table holds for an import.
     PERFORM pg_advisory_xact_lock(hashtextextended('flywheel.labels', 0));
-    NEW.again := EXISTS (SELECT FROM flywheel.labels l
-                         WHERE l.step_id = NEW.step_id AND l.validator = NEW.validator AND l.rubric_version = current);
-    SELECT l.split, l.keys, l.duplicate_of INTO other
-    FROM flywheel.labels l WHERE l.step_id = NEW.step_id AND l.trace_group = NEW.trace_group AND l.step_changed_at IS NULL LIMIT 1;
-    IF FOUND THEN
+    -- By step alone: whatever the statistics say of a validator's labels, there are few of a step.
+    SELECT l.split, l.keys, l.duplicate_of,
+           bool_or(l.validator = NEW.validator AND l.rubric_version = current) OVER () AS again,
+           l.trace_group = NEW.trace_group AND l.step_changed_at IS NULL AS same INTO other
+    FROM flywheel.labels l WHERE l.step_id = NEW.step_id ORDER BY same DESC LIMIT 1;
+    NEW.again := coalesce(other.again, false);
+    IF other.same THEN
         NEW.split := other.split;
         NEW.keys := other.keys;
         NEW.duplicate_of := other.duplicate_of;

@@ -15,7 +15,7 @@ FROM (
            min(l.sampling_design) AS sampling_design, min(l.inclusion_probability) AS inclusion_probability
     FROM flywheel.labels l
     WHERE l.passed IS NOT NULL AND l.step_changed_at IS NULL AND l.duplicate_of IS NULL
-    GROUP BY l.validator, l.rubric_version, l.split, l.step_id
+    GROUP BY l.validator, l.step_id, l.rubric_version, l.split
 ) c
 JOIN flywheel.validators d ON d.name = c.validator
 JOIN flywheel.validator_versions w ON w.id = d.version_id

@@ -35,7 +35,8 @@ CREATE TABLE flywheel.labels (
         split = 'few_shot' OR num_nonnulls(example_approved_by, example_approved_at) = 0)
 );
 
-CREATE INDEX labels_validator ON flywheel.labels (validator, rubric_version, split, step_id);
+-- Not a partial index of those that count: a plan made while there are few labels would read all of it for each INSERT.
+CREATE INDEX labels_validator ON flywheel.labels (validator, step_id, rubric_version, split) INCLUDE (passed, step_changed_at, duplicate_of);
 CREATE INDEX labels_again ON flywheel.labels (step_id) WHERE again;
 CREATE INDEX labels_keys ON flywheel.labels USING gin (keys) WITH (fastupdate = off); -- else each INSERT reads the pending list
 CREATE INDEX labels_duplicate_of ON flywheel.labels (duplicate_of) WHERE duplicate_of IS NOT NULL;
@@ -73,7 +74,7 @@ COMMENT ON CONSTRAINT labels_one_per_rater ON flywheel.labels IS 'Who thinks aga
 COMMENT ON CONSTRAINT labels_say_something ON flywheel.labels IS 'Give passed, score or category.';
 COMMENT ON CONSTRAINT labels_examples_are_of_the_few_shot_split ON flywheel.labels IS
 'A judge that has seen a label is not measured by it: dev and test labels are never examples.';
-COMMENT ON INDEX flywheel.labels_validator IS 'The labels of a validator.';
+COMMENT ON INDEX flywheel.labels_validator IS 'The labels of a validator by step, with what views count.';
 COMMENT ON INDEX flywheel.labels_again IS 'Steps with several raters.';
 COMMENT ON INDEX flywheel.labels_keys IS 'Labels of similar steps.';
 COMMENT ON INDEX flywheel.labels_duplicate_of IS 'Labels that count again when the other goes.';

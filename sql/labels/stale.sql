@@ -27,26 +27,18 @@ COMMENT ON COLUMN flywheel.stale_labels.priority IS
 '0 to 7, the highest first: 4 where the current verdict contradicts the label, as the new wording is likely to matter there, 2 where either says fail, 1 for dev and test, which measure the judge.';
 
 CREATE VIEW flywheel.rubric_status WITH (security_invoker) AS
-SELECT d.name AS validator, w.rubric_version, r.rubric, r.created_at, coalesce(c.labels, 0) AS labels, coalesce(s.labels, 0) AS stale
+SELECT d.name AS validator, w.rubric_version, r.rubric, r.created_at, c.labels, c.stale
 FROM flywheel.validators d
 JOIN flywheel.validator_versions w ON w.id = d.version_id
 JOIN flywheel.rubrics r ON r.validator = d.name AND r.version = w.rubric_version
-LEFT JOIN (
-    SELECT l.validator, l.rubric_version, count(*) AS labels
-    FROM flywheel.labels l WHERE l.step_changed_at IS NULL AND l.duplicate_of IS NULL
-    GROUP BY l.validator, l.rubric_version
-) c ON c.validator = d.name AND c.rubric_version = w.rubric_version
-LEFT JOIN (
+CROSS JOIN LATERAL (
     -- As flywheel.stale_labels, which would look up a verdict for each.
-    SELECT l.validator, count(*) AS labels
-    FROM flywheel.labels l
-    JOIN flywheel.validators d ON d.name = l.validator
-    JOIN flywheel.validator_versions w ON w.id = d.version_id
-    WHERE l.rubric_version <> w.rubric_version AND l.step_changed_at IS NULL AND l.duplicate_of IS NULL
-      AND NOT EXISTS (SELECT FROM flywheel.labels n
-                      WHERE n.step_id = l.step_id AND n.validator = l.validator AND n.rubric_version = w.rubric_version)
-    GROUP BY l.validator
-) s ON s.validator = d.name;
+    SELECT coalesce(sum(s.labels), 0)::bigint AS labels, coalesce(sum(s.n) FILTER (WHERE s.labels = 0), 0)::bigint AS stale
+    FROM (SELECT count(*) AS n, count(*) FILTER (WHERE l.rubric_version = w.rubric_version) AS labels
+          FROM flywheel.labels l
+          WHERE l.validator = d.name AND l.step_changed_at IS NULL AND l.duplicate_of IS NULL
+          GROUP BY l.step_id) s
+) c;
 
 COMMENT ON VIEW flywheel.rubric_status IS
 'Per validator: the rubric in use, and how many labels there are under it and under earlier ones.';

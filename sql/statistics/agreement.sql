@@ -19,6 +19,21 @@ END;
 COMMENT ON FUNCTION flywheel.cohen_kappa(text[], text[]) IS
 'Cohen''s kappa (Cohen 1960) of two raters, any number of categories: first[i] and second[i] are about the same step; pairs with a NULL do not count. 1: agree always, 0: as by chance. NULL without pairs, and where both always say one and the same.';
 
+CREATE FUNCTION flywheel.light_kappa(units bigint[], raters text[], ratings text[]) RETURNS double precision
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+BEGIN ATOMIC
+    WITH given AS MATERIALIZED (
+        SELECT u.unit, u.rater COLLATE "C" AS rater, u.rating FROM ROWS FROM (unnest(units), unnest(raters), unnest(ratings)) AS u (unit, rater, rating)
+    )
+    SELECT avg(p.kappa)
+    FROM (SELECT flywheel.cohen_kappa(array_agg(a.rating), array_agg(b.rating)) AS kappa
+          FROM given a JOIN given b ON b.unit = a.unit AND b.rater > a.rater
+          GROUP BY a.rater, b.rater) p;
+END;
+
+COMMENT ON FUNCTION flywheel.light_kappa(bigint[], text[], text[]) IS
+'Light''s kappa, Cohen''s of any number of raters: the mean over their pairs (Light 1971), each over the steps that both rated. units: the step of each rating, raters: who gave it.';
+
 CREATE FUNCTION flywheel.rating_counts(units bigint[], ratings text[]) RETURNS TABLE (unit bigint, rating text, n bigint, m bigint)
     LANGUAGE sql IMMUTABLE PARALLEL SAFE ROWS 100
 BEGIN ATOMIC
