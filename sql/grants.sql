@@ -106,7 +106,7 @@ BEGIN
     GRANT EXECUTE ON FUNCTION flywheel.alignment_of, flywheel.note_test_read, flywheel.takes_examples,
         flywheel.corrected_metrics_between, flywheel.judge_version_diff TO flywheel_reader, flywheel_reviewer;
     GRANT SELECT (id, step_id, validator, rubric_version, passed, score, category, rater, sampling_design, inclusion_probability, created_at,
-                  pipeline, node, variant, step_created_at, trace_group, split, step_changed_at, again) ON flywheel.labels TO flywheel_reader;
+                  pipeline, node, variant, step_created_at, trace_group, split, step_changed_at, shared) ON flywheel.labels TO flywheel_reader;
     GRANT EXECUTE ON FUNCTION flywheel.normal_cdf, flywheel.normal_quantile, flywheel.z_value, flywheel.stirling_error, flywheel.log_gamma,
         flywheel.log_beta, flywheel.beta_cdf, flywheel.beta_quantile, flywheel.binomial_cdf, flywheel.clopper_pearson, flywheel.jeffreys,
         flywheel.agresti_coull, flywheel.newcombe, flywheel.newcombe_paired, flywheel.two_proportion_z, flywheel.mcnemar_exact,

@@ -2,17 +2,10 @@
 
 CREATE VIEW flywheel.double_labels WITH (security_invoker) AS
 SELECT l.validator, l.rubric_version, a.answer, l.step_id, l.rater, a.value, a.number
-FROM (SELECT DISTINCT d.step_id, d.validator, d.rubric_version FROM flywheel.labels d WHERE d.again) several
-CROSS JOIN LATERAL (
-    SELECT s.step_id, s.validator, s.rubric_version, s.rater, s.passed, s.category, s.score
-    FROM flywheel.labels s
-    WHERE s.step_id = several.step_id AND s.validator = several.validator AND s.rubric_version = several.rubric_version
-      AND s.step_changed_at IS NULL
-    OFFSET 0 -- step by step: else all labels are read to find the few that share one
-) l
+FROM flywheel.labels l
 CROSS JOIN LATERAL (VALUES ('passed', l.passed::text, NULL), ('category', l.category, NULL), ('score', l.score::text, l.score))
     AS a (answer, value, number)
-WHERE a.value IS NOT NULL;
+WHERE l.shared AND l.step_changed_at IS NULL AND a.value IS NOT NULL;
 
 COMMENT ON VIEW flywheel.double_labels IS 'Answers on steps that more than one person labelled, for flywheel.agreement.';
 COMMENT ON COLUMN flywheel.double_labels.validator IS 'flywheel.validators.name.';

@@ -59,13 +59,9 @@ BEGIN
     -- One at a time: two near-duplicates that are labelled at once would not see each other. A lock per key would need
     -- twelve a row, in no order that rules out deadlocks, and more than the lock table holds for an import.
     PERFORM pg_advisory_xact_lock(hashtextextended('flywheel.labels', 0));
-    -- By step alone: whatever the statistics say of a validator's labels, there are few of a step.
-    SELECT l.split, l.keys, l.duplicate_of,
-           bool_or(l.validator = NEW.validator AND l.rubric_version = current) OVER () AS again,
-           l.trace_group = NEW.trace_group AND l.step_changed_at IS NULL AS same INTO other
-    FROM flywheel.labels l WHERE l.step_id = NEW.step_id ORDER BY same DESC LIMIT 1;
-    NEW.again := coalesce(other.again, false);
-    IF other.same THEN
+    SELECT l.split, l.keys, l.duplicate_of INTO other
+    FROM flywheel.labels l WHERE l.step_id = NEW.step_id AND l.trace_group = NEW.trace_group AND l.step_changed_at IS NULL LIMIT 1;
+    IF FOUND THEN
         NEW.split := other.split;
         NEW.keys := other.keys;
         NEW.duplicate_of := other.duplicate_of;
@@ -84,3 +80,25 @@ CREATE TRIGGER complete_label
     FOR EACH ROW EXECUTE FUNCTION flywheel.complete_label();
 
 COMMENT ON TRIGGER complete_label ON flywheel.labels IS 'The rubric, the split and where the step belongs are filled in.';
+
+CREATE FUNCTION flywheel.mark_shared() RETURNS trigger
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    UPDATE flywheel.labels l SET shared = true
+    FROM (SELECT DISTINCT i.step_id, i.validator, i.rubric_version FROM inserted i) n
+    WHERE l.step_id = n.step_id AND l.validator = n.validator AND l.rubric_version = n.rubric_version AND NOT l.shared
+      AND EXISTS (SELECT FROM flywheel.labels o
+                  WHERE o.step_id = l.step_id AND o.validator = l.validator AND o.rubric_version = l.rubric_version AND o.id <> l.id);
+    RETURN NULL;
+END
+$$;
+
+COMMENT ON FUNCTION flywheel.mark_shared() IS
+'Trigger: sets shared of labels on steps that several people labelled.';
+
+CREATE TRIGGER mark_shared
+    AFTER INSERT ON flywheel.labels REFERENCING NEW TABLE AS inserted
+    FOR EACH STATEMENT EXECUTE FUNCTION flywheel.mark_shared();
+
+COMMENT ON TRIGGER mark_shared ON flywheel.labels IS 'Finds steps with several raters.';

@@ -24,7 +24,7 @@ CREATE TABLE flywheel.labels (
     step_changed_at       timestamptz,
     duplicate_of          bigint REFERENCES flywheel.labels ON DELETE SET NULL,
     keys                  int[] NOT NULL,
-    again                 boolean NOT NULL DEFAULT false,
+    shared                boolean NOT NULL DEFAULT false,
     example_approved_by   text,
     example_approved_at   timestamptz,
     CONSTRAINT labels_one_per_rater UNIQUE (step_id, validator, rubric_version, rater),
@@ -37,7 +37,7 @@ CREATE TABLE flywheel.labels (
 
 -- Not a partial index of those that count: a plan made while there are few labels would read all of it for each INSERT.
 CREATE INDEX labels_validator ON flywheel.labels (validator, step_id, rubric_version, split) INCLUDE (passed, step_changed_at, duplicate_of);
-CREATE INDEX labels_again ON flywheel.labels (step_id) WHERE again;
+CREATE INDEX labels_shared ON flywheel.labels (step_id) WHERE shared;
 CREATE INDEX labels_keys ON flywheel.labels USING gin (keys) WITH (fastupdate = off); -- else each INSERT reads the pending list
 CREATE INDEX labels_duplicate_of ON flywheel.labels (duplicate_of) WHERE duplicate_of IS NOT NULL;
 CREATE INDEX labels_trace_group ON flywheel.labels (trace_group);
@@ -67,7 +67,7 @@ COMMENT ON COLUMN flywheel.labels.split IS 'few_shot, dev or test: that of the t
 COMMENT ON COLUMN flywheel.labels.step_changed_at IS 'When the step''s content changed after it was labelled: the label speaks of something that is gone, and no longer counts.';
 COMMENT ON COLUMN flywheel.labels.duplicate_of IS 'A label of nearly the same text in another split, which came first: this one does not count, and is no example.';
 COMMENT ON COLUMN flywheel.labels.keys IS 'Internal: flywheel.shingle_keys() of the step''s input and output.';
-COMMENT ON COLUMN flywheel.labels.again IS 'Internal: somebody had labelled the step for this validator and rubric before: how flywheel.agreement finds the few steps with several raters.';
+COMMENT ON COLUMN flywheel.labels.shared IS 'Internal: somebody else labelled the step for this validator and rubric, too: how flywheel.agreement finds the few steps with several raters.';
 COMMENT ON COLUMN flywheel.labels.example_approved_by IS 'Who let it stand in prompts as a few-shot example: flywheel.approve_example(). Of the few_shot split only.';
 COMMENT ON COLUMN flywheel.labels.example_approved_at IS 'When.';
 COMMENT ON CONSTRAINT labels_one_per_rater ON flywheel.labels IS 'Who thinks again UPDATEs the label.';
@@ -75,7 +75,7 @@ COMMENT ON CONSTRAINT labels_say_something ON flywheel.labels IS 'Give passed, s
 COMMENT ON CONSTRAINT labels_examples_are_of_the_few_shot_split ON flywheel.labels IS
 'A judge that has seen a label is not measured by it: dev and test labels are never examples.';
 COMMENT ON INDEX flywheel.labels_validator IS 'The labels of a validator by step, with what views count.';
-COMMENT ON INDEX flywheel.labels_again IS 'Steps with several raters.';
+COMMENT ON INDEX flywheel.labels_shared IS 'Steps with several raters.';
 COMMENT ON INDEX flywheel.labels_keys IS 'Labels of similar steps.';
 COMMENT ON INDEX flywheel.labels_duplicate_of IS 'Labels that count again when the other goes.';
 COMMENT ON INDEX flywheel.labels_trace_group IS 'The labels of a group.';
