@@ -36,23 +36,24 @@ BEGIN
         RETURN NEXT;
         RETURN;
     END IF;
-    -- Of the same rubric or an earlier one: what a step costs is mostly the step.
+    -- Of any rubric: what a step costs is mostly the step, and the examples and votes that go with it.
     SELECT avg(v.prompt_tokens) AS prompt, avg(v.completion_tokens) AS completion, count(*) AS n INTO tokens
     FROM (SELECT x.prompt_tokens, x.completion_tokens FROM flywheel.verdicts x
           JOIN flywheel.validator_versions o ON o.id = x.version_id
           WHERE o.validator = d.name AND x.prompt_tokens > 0
+            AND flywheel.votes_of(o) = flywheel.votes_of(w) AND o.config -> 'few_shot' IS NOT DISTINCT FROM w.config -> 'few_shot'
           ORDER BY x.step_id DESC LIMIT 1000) v;
-    basis := format('the mean of its last %s calls', tokens.n);
+    basis := format('the mean of its last %s judgements', tokens.n);
     IF tokens.n = 0 THEN
-        -- 350 tokens of instructions; steps beyond 60,000 characters a field are cut.
-        SELECT 350 + (length(w.rubric) + coalesce(avg(length(
-                   concat(left(t.input, 60000), left(t.output, 60000), left(t.expected, 60000), left(t.context::text, 60000)))), 0)) / 4,
-               80 INTO tokens.prompt, tokens.completion
+        -- 350 tokens of instructions; steps beyond 60,000 characters a field are cut. Examples are taken to be like the steps.
+        SELECT flywheel.votes_of(w) * (350 + (length(w.rubric) + (1 + coalesce((w.config ->> 'few_shot')::int, 0)) * coalesce(avg(length(
+                   concat(left(t.input, 60000), left(t.output, 60000), left(t.expected, 60000), left(t.context::text, 60000)))), 0)) / 4),
+               flywheel.votes_of(w) * 80 INTO tokens.prompt, tokens.completion
         FROM (SELECT * FROM flywheel.traces s
               WHERE s.created_at >= coalesce(since, '-infinity') AND s.created_at < coalesce(estimate.until, 'infinity')
                 AND flywheel.filter_matches(w, s.pipeline, s.node, s.node_type)
               ORDER BY s.id DESC LIMIT 1000) t;
-        basis := 'a guess, it has judged nothing yet: characters ÷ 4 of up to 1,000 steps, 80 tokens an answer';
+        basis := 'a guess, it has judged nothing like this yet: characters ÷ 4 of up to 1,000 steps, 80 tokens an answer';
     END IF;
     prompt_tokens := ceil(steps * tokens.prompt);
     completion_tokens := ceil(steps * tokens.completion);
@@ -61,7 +62,7 @@ BEGIN
         basis := basis || format('; no price: INSERT INTO flywheel.prices VALUES (%L, %L, usd_per_million_input, usd_per_million_output)',
                                  w.provider, w.model);
     END IF;
-    SELECT min(least(b.daily_calls, steps * b.daily_usd / nullif(estimate.cost_usd, 0))) INTO per_day
+    SELECT min(least(b.daily_calls / flywheel.votes_of(w), steps * b.daily_usd / nullif(estimate.cost_usd, 0))) INTO per_day
     FROM flywheel.budgets b WHERE b.provider = w.provider OR b.validator = d.name;
     days := CASE WHEN steps > 0 THEN CASE WHEN per_day > 0 THEN ceil(steps / per_day) WHEN per_day IS NULL THEN 1 END ELSE 0 END;
     RETURN NEXT;

@@ -32,7 +32,7 @@ CREATE FUNCTION bench.estimates(times int, n int, OUT by_stratum float8, OUT wei
     LANGUAGE plpgsql
 AS $$
 BEGIN
-    TRUNCATE flywheel.labels, flywheel.trace_groups;
+    TRUNCATE flywheel.labels, flywheel.trace_groups, flywheel.shadow_examples;
     FOR i IN 1..times LOOP
         PERFORM flywheel.claim_review('bench', n, 'complied', 'stratified');
         INSERT INTO flywheel.labels (step_id, validator, passed, rater)

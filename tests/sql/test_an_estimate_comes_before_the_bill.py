@@ -38,7 +38,20 @@ def test_what_earlier_calls_took_is_better(fw):
     found = estimate(fw)
     assert (found["steps"], found["prompt_tokens"], found["completion_tokens"]) == (90, 90_000, 1800)
     assert float(found["cost_usd"]) == pytest.approx(0.108)
-    assert "last 10 calls" in found["basis"]
+    assert "last 10 judgements" in found["basis"]
+
+
+def test_votes_and_examples_make_it_dearer(fw):
+    set_up(fw)
+    fw.one("SELECT flywheel.evaluate('j')")
+    fw.drain()
+    fw.record(fw.claim(qty=10), prompt_tokens=1000, completion_tokens=20)
+    fw.judge("j", mode="on_demand", few_shot=2, votes=3, temperature=1)
+    fw.execute("SELECT flywheel.set_budget('j', daily_calls => 30)")
+    found = estimate(fw)
+    assert found["prompt_tokens"] == pytest.approx(100 * 3 * (350 + 3 * 8000 / 4), rel=0.01)
+    assert found["completion_tokens"] == 100 * 3 * 80
+    assert found["days"] == 10
 
 
 def test_a_budget_spreads_it_over_days(fw):
