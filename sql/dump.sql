@@ -17,6 +17,15 @@
 --
 -- The queues are ordinary tables, which pg_dump saves anyway.
 
+-- What triggers derive or check is in the dump, too, and was checked when it was written. By both settings that pg_dump
+-- writes, because what is not counted while it loads is not counted later.
+CREATE FUNCTION flywheel.loads_a_dump() RETURNS boolean
+    LANGUAGE sql STABLE
+    RETURN current_setting('check_function_bodies') = 'off' AND current_setting('row_security') = 'off';
+
+COMMENT ON FUNCTION flywheel.loads_a_dump() IS
+'Internal: whether the output of pg_dump is being loaded.';
+
 DO $$
 DECLARE
     name text;

@@ -141,5 +141,5 @@
 \ir uncertainty/fixed_sequence.sql
 \ir uncertainty/acceptance.sql
 \ir search_path.sql
-\ir grants.sql
 \ir dump.sql
+\ir grants.sql

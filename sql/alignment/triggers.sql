@@ -48,13 +48,6 @@ $$;
 
 COMMENT ON FUNCTION flywheel.align_verdicts() IS 'Trigger: verdicts of labelled steps change flywheel.aligned.';
 
-CREATE FUNCTION flywheel.loads_a_dump() RETURNS boolean
-    LANGUAGE sql STABLE
-    RETURN current_setting('check_function_bodies') = 'off' AND current_setting('row_security') = 'off';
-
-COMMENT ON FUNCTION flywheel.loads_a_dump() IS
-'Internal: by the settings that pg_dump writes. What triggers derive is in the dump, too.';
-
 CREATE TRIGGER align_inserted AFTER INSERT ON flywheel.labels
     REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION flywheel.align_labels();
 CREATE TRIGGER align_deleted AFTER DELETE ON flywheel.labels

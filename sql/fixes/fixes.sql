@@ -48,8 +48,7 @@ CREATE FUNCTION flywheel.complete_fix() RETURNS trigger
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    -- A dump is being loaded: see complete_label.
-    IF current_setting('check_function_bodies') = 'off' AND current_setting('row_security') = 'off' THEN
+    IF flywheel.loads_a_dump() THEN
         RETURN NEW;
     END IF;
     IF NEW.corrected_output !~ '\S' THEN

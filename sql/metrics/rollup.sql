@@ -64,9 +64,7 @@ AS $$
 DECLARE
     sign CONSTANT int := TG_ARGV[0];
 BEGIN
-    -- A dump is being loaded, through the partitions' root: it has the rollup, too. By both settings that pg_dump writes,
-    -- because what is not counted here is not counted later.
-    IF current_setting('check_function_bodies') = 'off' AND current_setting('row_security') = 'off' THEN
+    IF flywheel.loads_a_dump() THEN
         RETURN NULL;
     END IF;
     INSERT INTO flywheel.metric_rollup
