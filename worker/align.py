@@ -52,10 +52,8 @@ def advice(found: Row) -> list[str]:
             ("fn", "tp", "failed_wrongly", "fails {} of {} steps that people pass"),
         ):
             if now[error]:
-                steps = ", ".join(str(step) for step in found[ids])
-                todo.append(
-                    f"It {does.format(now[error], now[error] + now[of])}: read steps {steps}, then mend the rubric"
-                )
+                steps = f"step{'s' * (len(found[ids]) > 1)} {', '.join(map(str, found[ids]))}"
+                todo.append(f"It {does.format(now[error], now[error] + now[of])}: read {steps}, then mend the rubric")
     if now["invalid"] and now["invalid"] > 0.02:
         todo.append(f"{show.percent(now['invalid'])} of its verdicts are invalid: see flywheel.failure_reasons")
     if diff and diff["labelled"]:

@@ -81,7 +81,8 @@ BEGIN
                 WHEN c.n IS NULL THEN 'no labels'
                 WHEN c.fit IS NULL THEN format('none of the %s labels is fit: older than the version, which may have been made with '
                      'them, examples of it, or on steps without a valid verdict', c.n)
-                WHEN coalesce(d.n, 0) + c.by_class = 0 THEN format('none of the %s labels was drawn at random', c.n)
+                WHEN coalesce(d.n, 0) + c.by_class = 0
+                    THEN format(CASE c.n WHEN 1 THEN 'its label was not' ELSE 'none of the %s labels was' END || ' drawn at random', c.n)
                 WHEN c.by_class <= coalesce(d.n, 0) THEN format('no label drawn at random among the %s steps that it %s',
                      CASE WHEN d.among_passed THEN j.failed ELSE j.passed END, CASE WHEN d.among_passed THEN 'fails' ELSE 'passes' END)
                 WHEN c.tp + c.fn = 0 OR c.tn + c.fp = 0 THEN format('no label on a step that people %s',

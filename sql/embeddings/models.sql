@@ -133,7 +133,7 @@ END
 $$;
 
 COMMENT ON FUNCTION flywheel.set_embedding_model(text, text, text, int) IS
-'Makes an embedding model the current one: ngrams, which is built in, or a model of an OpenAI-compatible provider. All steps of flywheel.embed_wanted are embedded in the background; until that is done, searches go on with the one before. Then the old embeddings are removed within the day. dimensions: asked of the provider, and checked.';
+'Makes an embedding model the current one: ngrams, which is built in, or a model of an OpenAI-compatible provider. All steps of flywheel.embed_wanted are embedded in the background; until that is done, searches go on with the one before. Then the old embeddings are removed within the day. dimensions: asked of the provider, and checked. Its calls (32 inputs each) do not count in the budgets and the rate limit of the provider, which are for judges.';
 
 INSERT INTO flywheel.embedding_models (name, dimensions, current, ready_at) VALUES ('ngrams', 256, true, now());
 SELECT flywheel.add_embedding_partition('ngrams');

@@ -36,7 +36,7 @@ COMMENT ON TABLE flywheel.verdicts IS
 COMMENT ON COLUMN flywheel.verdicts.step_id IS 'flywheel.traces.id.';
 COMMENT ON COLUMN flywheel.verdicts.version_id IS 'flywheel.validator_versions.id.';
 COMMENT ON COLUMN flywheel.verdicts.passed IS 'Whether the step passed. NULL unless status is ok; also NULL where a validator gives a score only.';
-COMMENT ON COLUMN flywheel.verdicts.latency_ms IS 'Milliseconds: of the call for a judge, of the function for SQL, mean of its batch for Python.';
+COMMENT ON COLUMN flywheel.verdicts.latency_ms IS 'Milliseconds: of the call for a judge (the slowest of its votes), of the function for SQL, mean of its batch for Python.';
 COMMENT ON COLUMN flywheel.verdicts.score IS 'The validator''s score; its scale is the validator''s.';
 COMMENT ON COLUMN flywheel.verdicts.step_created_at IS 'created_at of the step: the time axis of the metrics.';
 COMMENT ON COLUMN flywheel.verdicts.created_at IS 'When the verdict was written.';
