@@ -132,10 +132,9 @@ class Judging:
         """Asks one question after the other."""
         while True:
             question = await self._ready.get()
-            first, *others = question.jobs
             self._moved.set()
             try:
-                answer, paid = await asking.ask(first)
+                answer, paid = await asking.ask(question.jobs[0])
             except Unanswered as unanswered:
                 # The next one when the database knows of this: it may be what pauses the judge.
                 await self._fail(question, unanswered).stored.wait()
@@ -143,11 +142,12 @@ class Judging:
                 self._give_back(question)
             except Exception as bug:
                 log.exception("judgement failed")
-                del self._questions[first.prompt]
+                del self._questions[question.jobs[0].prompt]
                 for job in question.jobs:
                     self._bring_back(buried(job, job.attempt, f"{type(bug).__name__}: {bug}"))
             else:
                 question.answer = answer
+                first, *others = question.jobs  # which came while it was asked, too
                 self._bring_back(verdict(first, **answer, **paid))
                 for job in others:
                     self._bring_back(reused(job, answer))
@@ -198,7 +198,8 @@ class Judging:
                 batch.append(self._outcomes.get_nowait())
             async with self._writing:
                 paused = await store(self.db, self.config.name, batch, self._patience_s)
-                self._give_back_ready(paused)
+                if paused:
+                    self._give_back_ready(paused)
                 for outcome in batch:
                     outcome.stored.set()
                     self._held.discard(outcome.job.msg_id)
