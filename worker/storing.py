@@ -5,6 +5,7 @@ import logging
 from functools import partial
 
 import psycopg
+from psycopg import errors
 
 from .database import Database, outlast
 from .questions import Outcome, buried
@@ -12,7 +13,14 @@ from .questions import Outcome, buried
 log = logging.getLogger(__name__)
 
 # The database is away, or a function is missing or closed to us: answers that are paid for wait until that is mended.
-NO_STEPS_FAULT = (psycopg.OperationalError, psycopg.ProgrammingError)
+NO_STEPS_FAULT = (
+    psycopg.OperationalError,
+    errors.InvalidSchemaName,
+    errors.UndefinedTable,
+    errors.UndefinedColumn,
+    errors.UndefinedFunction,
+    errors.InsufficientPrivilege,
+)
 
 
 async def store(db: Database, provider: str, batch: list[Outcome], patience_s: float | None) -> set[int]:

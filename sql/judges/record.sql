@@ -92,9 +92,11 @@ AS $$
 BEGIN
     PERFORM flywheel.share_steps();
     INSERT INTO flywheel.deferrals (step_id, version_id, until, reason)
-    SELECT t.id, r.version_id, clock_timestamp() + make_interval(secs => r.seconds), left(r.reason, 1000)
+    SELECT DISTINCT ON (t.id, r.version_id) -- two messages for one step may fail together
+           t.id, r.version_id, clock_timestamp() + make_interval(secs => r.seconds), left(r.reason, 1000)
     FROM jsonb_to_recordset(waits) AS r (step_id bigint, version_id int, seconds double precision, reason text)
     JOIN flywheel.traces t ON t.id = r.step_id
+    ORDER BY t.id, r.version_id, r.seconds DESC
     ON CONFLICT (step_id, version_id) DO UPDATE SET until = excluded.until, reason = excluded.reason;
 
     PERFORM pgmq.set_vt('flywheel_judge_' || provider, r.msg_id, clock_timestamp() + make_interval(secs => r.seconds))

@@ -55,6 +55,21 @@ def test_copies_of_one_prompt_are_one_failure(flow, provider, run_once):
     assert provider.n_calls == 2
 
 
+def test_two_messages_for_one_step_fail_together(flow, provider, start_worker, wait_for):
+    """As a step has when it was queued again. One of them must not stand in the way of the other."""
+    flow.add_judge(provider.base_url)
+    replies(provider, "no JSON today", GOOD)
+    provider.hold()
+    flow.insert(1)
+    worker = start_worker(flow.dsn)
+    wait_for(lambda: provider.arrived == 1)
+    flow.db.execute("SELECT pgmq.send('flywheel_judge_default', message) FROM pgmq.q_flywheel_judge_default")
+    wait_for(lambda: flow.leased() == 2)
+    provider.release()
+    wait_for(lambda: flow.statuses() == {"ok": 1}, "the verdict")
+    assert worker.stop() == 0
+
+
 def test_a_judge_that_nobody_can_read_is_paused_before_the_backlog_is_spent(flow, provider, run_once):
     flow.add_judge(provider.base_url, max_in_flight=1)
     flow.insert(30)
