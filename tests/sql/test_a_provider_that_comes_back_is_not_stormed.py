@@ -70,13 +70,16 @@ def test_one_call_probes_it_over_all_workers(fw, another):
 def test_a_lost_probe_is_replaced_when_its_time_is_over(fw):
     open_breaker(fw)
     end_pause(fw)
-    [lost] = fw.claim(lease_seconds=0)
+    [lost] = fw.claim()
     assert fw.claim() == []
     assert round(fw.one(SECONDS)) == 70, "60 + 10"
     end_pause(fw)
-    assert len(fw.claim()) == 1
+    [second] = fw.claim()
+    assert second["step_id"] != lost["step_id"], "that one is still leased"
     fw.record([lost])
     assert fw.one(STATE)[2:] == (True, True), "not the answer that is waited for"
+    fw.record([second])
+    assert fw.one(STATE)[2:] == (False, None)
 
 
 def test_a_probe_that_fails_doubles_the_pause(fw):
