@@ -240,6 +240,17 @@ def trace(rows: list[dict[str, Any]]) -> Tree:
     return root
 
 
+def demonstrations(rows: list[dict[str, Any]]) -> Tree:
+    """One row for each demonstration, at least one, with what was asked."""
+    title = f"What the next prompt of {plain(rows[0]['node'], 24)} is shown: fixes of steps like it"
+    root = Tree(_line(title, style="bold"), guide_style="dim")
+    root.add(_line(("asked  ", "dim"), plain(rows[0]["query"], 72)))
+    for row in rows:
+        step = root.add(_line(("in   ", "dim"), plain(row["input"], 72)))
+        step.add(_line(("fix  ", "dim"), plain(row["output"], 72)))
+    return root
+
+
 def _failed(row: dict[str, Any]) -> bool:
     return any(verdict["passed"] is False for verdict in row["verdicts"])
 

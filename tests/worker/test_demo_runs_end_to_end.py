@@ -46,6 +46,11 @@ def test_planted_failures_are_found_at_their_rates_and_it_can_be_repeated(db, ds
     assert max(len(line) for line in said.splitlines() if "psql" not in line) <= 100
     first = steps(db)
     assert ("mine", 1) in first
+    assert "What the next prompt of report_sql is shown" in said
+    shown = db.execute("""
+        SELECT d.output = t.expected FROM flywheel.demonstrations('demo_support', 'report_sql', 'How many orders?', 3) d
+        JOIN flywheel.traces t ON t.id = d.step_id""").fetchall()
+    assert shown == [(True,)] * 3
 
     rates = "SELECT variant, failed, passed + failed FROM flywheel.metrics WHERE validator = %s"
     for validator, kinds in FOUND_BY.items():

@@ -52,6 +52,8 @@ def run(dsn: str, out: Console, data: Path | None, provider: str | None, model: 
         conn.execute("REFRESH MATERIALIZED VIEW flywheel.failure_reason_counts")
         if data is None:
             conn.execute(_sql("label"))
+            psycopg.ClientCursor(conn).execute(_sql("fix"), {"pipeline": traffic.PIPELINE})  # two statements
+            asyncio.run(Worker(dsn, once=True).run())  # embeds what was labelled and fixed
         _show(conn, out, {"pipeline": None if data else traffic.PIPELINE, "first": first})
 
 
@@ -137,6 +139,9 @@ def _show(conn: psycopg.Connection, out: Console, which: dict[str, Any]) -> None
     if which["pipeline"]:
         out.print(align.headline(align.read(conn, "demo.helpful")), markup=False)
         out.print("flywheel align demo.helpful says more.\n")
+        if served := rows("demonstrations"):
+            out.print(show.demonstrations(served))
+            out.print()
     trace = rows("failed_trace")
     if trace:
         out.print(show.trace(trace))
