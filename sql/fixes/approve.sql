@@ -19,7 +19,7 @@ BEGIN
         UPDATE flywheel.fixes f SET approved_by = NULL, approved_at = NULL, approved_content = NULL WHERE f.id = fix.id;
         RETURN;
     -- By the session's user: whoever may SET ROLE would else be somebody else at will.
-    ELSIF fix.created_by = session_user AND NOT coalesce(pg_has_role(session_user, to_regrole('flywheel_admin'), 'USAGE'), false) THEN
+    ELSIF fix.created_by = session_user AND NOT flywheel.is_admin(session_user) THEN
         RAISE EXCEPTION 'fix % is your own', id
             USING ERRCODE = 'insufficient_privilege', HINT = 'Somebody else approves it: another flywheel_reviewer, or a flywheel_admin.';
     END IF;

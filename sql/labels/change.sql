@@ -1,12 +1,12 @@
 -- Who may change a label, and what follows: its author may think again, somebody else lets it stand in prompts.
 
-CREATE FUNCTION flywheel.is_admin() RETURNS boolean
+CREATE FUNCTION flywheel.is_admin(who name DEFAULT current_user) RETURNS boolean
     LANGUAGE sql STABLE
-    RETURN pg_has_role((SELECT c.relowner FROM pg_class c WHERE c.oid = 'flywheel.labels'::regclass), 'USAGE')
-        OR coalesce(pg_has_role(to_regrole('flywheel_admin'), 'USAGE'), false);
+    RETURN pg_has_role(who, (SELECT c.relowner FROM pg_class c WHERE c.oid = 'flywheel.labels'::regclass), 'USAGE')
+        OR coalesce(pg_has_role(who, to_regrole('flywheel_admin'), 'USAGE'), false);
 
-COMMENT ON FUNCTION flywheel.is_admin() IS
-'Whether the current user is a member of flywheel_admin, or owns the installation.';
+COMMENT ON FUNCTION flywheel.is_admin(name) IS
+'Whether a user, the current one by default, is a member of flywheel_admin, or owns the installation.';
 
 CREATE FUNCTION flywheel.own_label() RETURNS trigger
     LANGUAGE plpgsql
