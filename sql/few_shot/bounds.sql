@@ -1,4 +1,4 @@
--- What the retrieval functions have in common: which examples, and what no retrieval can use.
+-- What the retrieval functions have in common: which examples, what no retrieval can use, and what is compared.
 
 CREATE FUNCTION flywheel.example_pool(kind text, passed boolean, validator text, pipelines text[], node text, exclude_group text) RETURNS text
     LANGUAGE sql STABLE
@@ -31,3 +31,18 @@ $$;
 
 COMMENT ON FUNCTION flywheel.check_retrieval(int, interval, double precision) IS
 'Internal: refuses what no retrieval can use.';
+
+CREATE FUNCTION flywheel.query_vector(query text, query_embedding vector, model text) RETURNS vector
+    LANGUAGE plpgsql STABLE
+AS $$
+BEGIN
+    IF query_embedding IS NULL THEN
+        RETURN flywheel.embed_query(query);
+    END IF;
+    PERFORM flywheel.check_dimensions(query_embedding, model);
+    RETURN query_embedding;
+END
+$$;
+
+COMMENT ON FUNCTION flywheel.query_vector(text, vector, text) IS
+'Internal: the embedding that the caller gave, if the model could have made it; else that of the query. NULL for a query without letters or digits.';

@@ -28,11 +28,7 @@ DECLARE
 BEGIN
     PERFORM flywheel.known_validator(validator);
     PERFORM flywheel.check_retrieval(k, half_life, diversity);
-    IF query_embedding IS NULL THEN
-        query_embedding := flywheel.embed_query(query);
-    ELSE
-        PERFORM flywheel.check_dimensions(query_embedding, model);
-    END IF;
+    query_embedding := flywheel.query_vector(query, query_embedding, model);
     IF query_embedding IS NULL THEN
         RETURN;
     END IF;
