@@ -79,7 +79,7 @@ BEGIN
         WHERE (SELECT count(*) FROM nearest) = looked_at AND (SELECT count(*) FROM nearest e WHERE e.pool = p.n) < k
           AND cardinality(pools) > 1
     ), weighed AS (
-        SELECT DISTINCT ON (f.step_id) f.*, coalesce(greatest(f.similarity, 0), 1)
+        SELECT DISTINCT ON (f.step_id) f.*, greatest(coalesce(f.similarity, 1), 0)
             * CASE WHEN half_life IS NULL THEN 1 -- 2^-1000 is not 0 yet
                    ELSE power(0.5, least(greatest(extract(epoch FROM now() - f.created_at)::float8, 0) / extract(epoch FROM half_life)::float8, 1000)) END
             * CASE WHEN dispute <> 1 AND EXISTS (

@@ -171,3 +171,19 @@ def test_an_embedding_model_that_sql_cannot_ask_needs_a_vector(fw, examples):
     fw.insert("x", input="order")  # nobody has embedded it: its judge is shown the newest
     fw.drain()
     assert [[e["id"] for e in job["examples"]] for job in fw.claim() if job["step_id"] == 3] == [[new]]
+
+
+def test_an_empty_input_still_minds_age_disagreement_and_likeness(fw, examples):
+    """A step with an empty input: its judge is shown what is new, what it got wrong, and not the same twice."""
+    wrong = examples("Please cancel the subscription of my newspaper.", age="2 hours")
+    examples("Where is my order 1?", age="1 hour")
+    newest = examples("Where is my order 2?")
+    fw.judge("helpful", few_shot=2)
+    fw.execute("SELECT flywheel.backfill('helpful')")
+    fw.drain()
+    fw.record(fw.claim(), passed=True)
+    fw.execute("UPDATE flywheel.verdicts SET passed = false WHERE step_id = 1")
+    step = fw.insert("x", input="")[0]
+    fw.drain()
+    (shown,) = [job["examples"] for job in fw.claim() if job["step_id"] == step]
+    assert {example["id"] for example in shown} == {wrong, newest}
