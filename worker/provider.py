@@ -12,6 +12,7 @@ import os
 import re
 import ssl
 import time
+from array import array
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -287,8 +288,9 @@ def _reply(content: bytes, latency_ms: int) -> Reply:
 
 def _embeddings(content: bytes, texts: int, dimensions: int) -> list[list[float]]:
     try:
-        data = json.loads(content)["data"]
-        vectors = [each["embedding"] for each in sorted(data, key=lambda each: each["index"])]
+        data = json.loads(content, parse_int=float)["data"]
+        # In single precision, as the database keeps them: there 1e39 is infinity, and 1e-50 is 0.
+        vectors = [array("f", each["embedding"]).tolist() for each in sorted(data, key=lambda each: each["index"])]
         lengths = {len(vector) for vector in vectors}
         finite = all(math.isfinite(number) for vector in vectors for number in vector)
     except (ValueError, KeyError, TypeError, RecursionError):

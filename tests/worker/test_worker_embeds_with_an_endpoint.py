@@ -75,6 +75,9 @@ def test_no_transaction_is_open_while_the_provider_is_asked(asked, provider, sta
         (Fault("status", status=400, body='{"error": {"message": "too long"}}'), "HTTP 400: too long"),
         ([float("nan")] * 256, "the reply holds an embedding of zeros, NaN or infinity"),
         ([0.0] * 256, "the reply holds an embedding of zeros, NaN or infinity"),
+        ([1e39] * 256, "the reply holds an embedding of zeros, NaN or infinity"),
+        ([1e-50] * 256, "the reply holds an embedding of zeros, NaN or infinity"),
+        ([10**400] * 256, "the reply holds an embedding of zeros, NaN or infinity"),
     ],
 )
 def test_a_text_that_the_model_does_not_take_is_its_own_trouble(asked, provider, run_once, fault, error):
