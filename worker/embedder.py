@@ -97,12 +97,13 @@ class Embedding:
         return True
 
     async def _failed(self, provider: Provider, jobs: list[Job], failure: Failure) -> bool:
-        if failure.kind == "unclear":
-            # An outage, or something about these texts? One of which nothing can be wrong tells.
+        if failure.kind in ("unclear", "step"):
+            # Something about these texts, or about every one? One of which nothing can be wrong tells.
             try:
                 await self._ask(provider, ["hello"])
             except Failure as other:
-                failure = other if other.kind == "judge" else Failure("provider", failure.message, True)
+                kind = "judge" if other.kind in ("judge", "step") else "provider"
+                failure = Failure(kind, other.message, True, other.retry_after_s)
         data = {"model": self.config.embedder, "steps": len(jobs), "why": failure.message}
         if failure.kind in ("provider", "judge"):
             log.warning("no embeddings", extra={"data": data})
@@ -129,6 +130,12 @@ class Embedding:
         seconds = MODEL_RETRY_S if failure.kind == "judge" else 0.0
         back = "SELECT flywheel.return_embeddings(%s, %s, %s, %s)"
         await self._tell(back, self.config.embedder, [job.msg_id for job in jobs], seconds, failure.message)
+        # Nothing is claimed of a provider that is paused. That a model fails, only this worker knows.
+        if failure.kind == "judge" and self.once:
+            self.stop()
+        elif failure.kind == "judge":
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self.stopping.wait(), MODEL_RETRY_S)
 
     async def _ask(self, provider: Provider, texts: list[str]) -> list[list[float]]:
         return await provider.embed(texts, self.config.model, self.config.dimensions)

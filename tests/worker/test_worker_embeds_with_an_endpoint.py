@@ -127,6 +127,23 @@ def test_the_wrong_dimensions_are_named_and_the_old_model_serves_on(asked, provi
     assert worker.stop() == 0
 
 
+@pytest.mark.parametrize("served", [Fault("status", status=400), [0.0] * 256])
+def test_a_model_that_takes_no_text_at_all_costs_no_step_anything(asked, provider, run_once, served):
+    provider.embed = lambda text: served
+    asked.insert(5, "order")
+    run_once(asked.dsn)
+    assert (asked.value(SERVING), errors(asked)) == ("ngrams", [])
+    assert asked.value(PROBLEM)
+
+
+def test_a_model_that_cannot_be_used_is_not_asked_for_the_whole_backlog(asked, provider, run_once):
+    provider.embed = lambda text: embed(text)[:64]
+    asked.insert(300, "order")
+    run_once(asked.dsn)
+    assert len(provider.embedded) == 1
+    assert asked.leased("flywheel_embed_small") == 32
+
+
 def test_a_model_that_takes_no_dimensions_is_asked_without(asked, provider, run_once):
     refusal = Fault("status", status=400, body='{"error": {"message": "This model does not support dimensions."}}')
     provider.faults.append(refusal)
