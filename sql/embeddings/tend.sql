@@ -43,19 +43,22 @@ CREATE FUNCTION flywheel.drop_replaced_embeddings() RETURNS void
     LANGUAGE plpgsql SET lock_timeout = '50ms'
 AS $$
 DECLARE
-    model text;
+    replaced text;
 BEGIN
     UPDATE flywheel.embedding_models m SET ready_at = NULL
     WHERE m.ready_at IS NOT NULL AND NOT m.current AND EXISTS (SELECT FROM flywheel.embedding_models c WHERE c.current AND c.ready_at IS NOT NULL);
-    FOREACH model IN ARRAY ARRAY(
+    FOR replaced IN
         SELECT m.name FROM flywheel.embedding_models m
-        WHERE NOT m.current AND EXISTS (SELECT FROM flywheel.embeddings e WHERE e.model = m.name)
-          -- Not under somebody who has just asked which one serves.
-          AND EXISTS (SELECT FROM flywheel.embedding_models c WHERE c.current AND c.ready_at < now() - interval '1 hour'))
+        -- Not under somebody who has just asked which one serves.
+        WHERE NOT m.current AND EXISTS (SELECT FROM flywheel.embedding_models c WHERE c.current AND c.ready_at < now() - interval '1 hour')
     LOOP
-        EXECUTE format('TRUNCATE flywheel.%I', 'embeddings_' || model);
-        IF to_regclass(format('pgmq.%I', 'q_flywheel_embed_' || model)) IS NOT NULL THEN
-            PERFORM pgmq.purge_queue('flywheel_embed_' || model);
+        IF EXISTS (SELECT FROM flywheel.embeddings e WHERE e.model = replaced) THEN
+            EXECUTE format('TRUNCATE flywheel.%I', 'embeddings_' || replaced);
+            UPDATE flywheel.embedding_models m SET embedded = 0, failed = 0, measured_at = now() WHERE m.name = replaced;
+        END IF;
+        -- Also of a model that was given up before it had embedded anything.
+        IF to_regclass(format('pgmq.%I', 'q_flywheel_embed_' || replaced)) IS NOT NULL THEN
+            EXECUTE format('DELETE FROM pgmq.%I', 'q_flywheel_embed_' || replaced);
         END IF;
     END LOOP;
 EXCEPTION WHEN lock_not_available THEN
@@ -64,7 +67,7 @@ END
 $$;
 
 COMMENT ON FUNCTION flywheel.drop_replaced_embeddings() IS
-'Internal: an hour after a model began to serve, the embeddings of the others go.';
+'Internal: an hour after a model began to serve, the embeddings of the others and what waits for one go.';
 
 CREATE FUNCTION flywheel.tend_embeddings(at_most int DEFAULT 20000) RETURNS boolean
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off

@@ -148,3 +148,26 @@ def test_an_admin_sets_a_model_and_measures_it(asked, member_of):
     admin.execute("SELECT flywheel.set_embedding_model('small', 'default', 'embed-small', 3)")
     admin.execute("SELECT flywheel.set_embedded('support', true), flywheel.tend_embeddings(), flywheel.index_recall()")
     assert [each["input"] for each in claim(asked)] == ["Where is my order?"]
+
+
+def test_nothing_waits_for_a_model_that_was_given_up(asked):
+    health = "SELECT backlog, embedded FROM flywheel.index_health WHERE model = 'small'"
+    set_model(asked)
+    asked.drain()
+    assert asked.one(health) == (1, 0)
+    asked.one("SELECT flywheel.set_embedding_model('ngrams')")
+    asked.execute("UPDATE flywheel.embedding_models SET ready_at = ready_at - interval '2 hours'")
+    asked.drain()
+    asked.drain()
+    assert asked.one(health) == (0, 0)
+    assert asked.messages("flywheel_embed_small") == 0
+
+
+def test_the_counts_of_a_replaced_model_are_those_of_now(asked):
+    set_model(asked)
+    asked.drain()
+    store(asked, claim(asked), [1, 0, 0])
+    asked.drain()
+    asked.execute("UPDATE flywheel.embedding_models SET ready_at = ready_at - interval '2 hours' WHERE current")
+    asked.one("SELECT flywheel.tend_embeddings()")
+    assert asked.one("SELECT embedded, serving FROM flywheel.index_health WHERE model = 'ngrams'") == (0, False)
