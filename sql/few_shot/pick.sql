@@ -14,6 +14,7 @@ DECLARE
                               FROM unnest(pools) WITH ORDINALITY AS p (condition, n));
     few     CONSTANT int := 1000; -- of so many, all are looked at sooner than the index finds n of them among others
     before  text[];
+    found   bigint[] := '{}';
 BEGIN
     IF query IS NULL THEN
         RETURN QUERY EXECUTE format(
@@ -27,35 +28,42 @@ BEGIN
         EXECUTE format('SELECT count(*) <= %s FROM (SELECT FROM flywheel.approved_examples a WHERE %s LIMIT %s) c', few, wanted, few + 1)
         INTO exact;
     END IF;
-    IF exact THEN
-        RETURN QUERY EXECUTE format(
-            'SELECT %s, e.embedding, flywheel.similarity(e.embedding, $1) AS similarity
-             FROM flywheel.approved_examples a JOIN flywheel.embeddings e ON e.step_id = a.step_id AND e.model = %L
-             WHERE %s AND e.embedding IS NOT NULL AND coalesce(e.content = a.content, true)
-             ORDER BY similarity DESC, a.id LIMIT $2', columns, model, wanted)
-        USING query, n;
-        RETURN;
+    IF NOT exact THEN
+        -- ef_search: 100 finds 95 of 100 of the nearest ten among 100,000 examples, just too few.
+        before := flywheel.search_settings(ARRAY[greatest(200, 2 * n)::text, 'relaxed_order']);
+        FOR pool, kind, id, step_id, passed, validator, created_at, embedding, similarity IN EXECUTE format(
+            'SELECT %s, a.embedding, flywheel.similarity(a.embedding, $1) AS similarity
+             FROM (SELECT a.*, e.embedding
+                   FROM flywheel.embeddings e
+                   CROSS JOIN LATERAL (SELECT * FROM flywheel.approved_examples a
+                                       WHERE a.step_id = e.step_id AND coalesce(e.content = a.content, true) AND %s
+                                       ORDER BY a.created_at DESC LIMIT 1) a
+                   WHERE e.model = %L AND e.embedding IS NOT NULL
+                   ORDER BY (e.embedding::%4$I.vector(%5$s)) OPERATOR(%4$I.<=>) $1 LIMIT $2) a
+             ORDER BY similarity DESC, a.id',
+            columns, wanted, model, s, (SELECT m.dimensions FROM flywheel.embedding_models m WHERE m.name = nearest_approved.model))
+            USING query, n
+        LOOP
+            RETURN NEXT;
+            found := found || step_id;
+        END LOOP;
+        PERFORM flywheel.search_settings(before);
+        -- The index gives up after hnsw.max_scan_tuples of others: then these are not all that there are.
+        IF cardinality(found) = n THEN
+            RETURN;
+        END IF;
     END IF;
-    -- ef_search: 100 finds 95 of 100 of the nearest ten among 100,000 examples, just too few.
-    before := flywheel.search_settings(ARRAY[greatest(200, 2 * n)::text, 'relaxed_order', 'on']);
     RETURN QUERY EXECUTE format(
-        'SELECT %s, a.embedding, flywheel.similarity(a.embedding, $1) AS similarity
-         FROM (SELECT a.*, e.embedding
-               FROM flywheel.embeddings e
-               CROSS JOIN LATERAL (SELECT * FROM flywheel.approved_examples a
-                                   WHERE a.step_id = e.step_id AND coalesce(e.content = a.content, true) AND %s
-                                   ORDER BY a.created_at DESC LIMIT 1) a
-               WHERE e.model = %L AND e.embedding IS NOT NULL
-               ORDER BY (e.embedding::%4$I.vector(%5$s)) OPERATOR(%4$I.<=>) $1 LIMIT $2) a
-         ORDER BY similarity DESC, a.id',
-        columns, wanted, model, s, (SELECT m.dimensions FROM flywheel.embedding_models m WHERE m.name = nearest_approved.model))
-    USING query, n;
-    PERFORM flywheel.search_settings(before);
+        'SELECT %s, e.embedding, flywheel.similarity(e.embedding, $1) AS similarity
+         FROM flywheel.approved_examples a JOIN flywheel.embeddings e ON e.step_id = a.step_id AND e.model = %L
+         WHERE %s AND e.embedding IS NOT NULL AND coalesce(e.content = a.content, true) AND a.step_id <> ALL ($3)
+         ORDER BY similarity DESC, a.id LIMIT $2', columns, model, wanted)
+    USING query, n - cardinality(found), found;
 END
 $$;
 
 COMMENT ON FUNCTION flywheel.nearest_approved(text[], vector, text, int, boolean) IS
-'Internal: of the approved examples of these pools, the n nearest to an embedding; without an embedding the n newest. Few are all looked at; of many the HNSW index finds the nearest, about: exact decides.';
+'Internal: of the approved examples of these pools, the n nearest to an embedding; without an embedding the n newest. Few are all looked at; of many the HNSW index finds the nearest, about, and where it finds fewer than n, all are looked at: exact decides.';
 
 CREATE FUNCTION flywheel.pick_examples(pools text[], query vector, model text, k int, half_life interval DEFAULT NULL,
                                        diversity double precision DEFAULT 0, dispute double precision DEFAULT 1)

@@ -187,3 +187,21 @@ def test_an_empty_input_still_minds_age_disagreement_and_likeness(fw, examples):
     fw.drain()
     (shown,) = [job["examples"] for job in fw.claim() if job["step_id"] == step]
     assert {example["id"] for example in shown} == {wrong, newest}
+
+
+def test_examples_are_found_behind_many_others_that_are_nearer(fw):
+    """Other steps are embedded, too: the index gives up after so many of them."""
+    fw.execute("INSERT INTO flywheel.traces (trace_id, pipeline, input) SELECT 'g' || n, 'p', 'About gardens ' || n "
+               "FROM generate_series(1, 1001) n UNION ALL SELECT 'o' || n, 'p', 'Where is my order ' || n || '?' "
+               "FROM generate_series(1, 300) n")  # fmt: skip
+    fw.execute("INSERT INTO flywheel.fixes (step_id, corrected_output) SELECT id, 'x' FROM flywheel.traces "
+               "WHERE trace_id LIKE 'g%'")  # fmt: skip
+    fw.execute("UPDATE flywheel.fixes SET approved_by = 'me', approved_at = now(), approved_content = "
+               "flywheel.embedded_content('About gardens ' || step_id)")  # fmt: skip
+    fw.execute("SELECT flywheel.set_embedded('p')")
+    fw.drain()
+    fw.wait_until("SELECT count(*) = 1301 FROM flywheel.embeddings")
+    fw.execute("SET hnsw.max_scan_tuples = 1")
+    fw.execute("SET enable_sort = off")  # so few are sorted, else
+    ask = "SELECT count(DISTINCT fix_id), count(*) FROM flywheel.demonstrations('p', NULL, %s, 50)"
+    assert fw.one(ask, "Where is my order?") == (50, 50)
