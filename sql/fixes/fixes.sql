@@ -56,7 +56,7 @@ BEGIN
             USING ERRCODE = 'invalid_parameter_value', HINT = 'Write what the step should have put out. What was wrong with it goes into what_went_wrong.';
     END IF;
     SELECT t.pipeline, t.node, flywheel.trace_group(t.session_id, t.trace_id) INTO NEW.pipeline, NEW.node, NEW.trace_group
-    FROM flywheel.traces t WHERE t.id = NEW.step_id;
+    FROM flywheel.traces t WHERE t.id = NEW.step_id FOR KEY SHARE; -- a step that is being deleted would leave its fix behind
     IF NOT FOUND THEN
         RAISE EXCEPTION 'step % does not exist', coalesce(NEW.step_id::text, 'NULL')
             USING ERRCODE = 'foreign_key_violation', HINT = 'Expected an id of flywheel.traces.';

@@ -39,6 +39,19 @@ def test_a_bad_fix_is_refused(fw, step, output, error):
         fix(fw, step, output)
 
 
+def test_a_fix_cannot_be_left_behind_by_a_step_that_is_being_deleted(fw, step, another, in_thread):
+    deleting = another(fw, autocommit=False)
+    deleting.execute("DELETE FROM flywheel.traces")
+    fixing = in_thread(lambda: fix(another(fw), step))
+    fw.wait_until(
+        "SELECT count(*) = 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    )
+    deleting.conn.commit()
+    with pytest.raises(psycopg.errors.ForeignKeyViolation, match="does not exist"):
+        fixing.join()
+    assert fw.one("SELECT count(*) FROM flywheel.fixes") == 0
+
+
 def test_nobody_approves_a_fix_while_writing_it(fw, step, member_of):
     fix(fw, step, approved_by="me", approved_at="2026-01-01", approved_content=1)
     assert approved(fw) == {1: False}
