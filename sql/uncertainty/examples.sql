@@ -13,7 +13,7 @@ CREATE TABLE flywheel.shadow_examples (
 
 COMMENT ON TABLE flywheel.shadow_examples IS
 'The labelled outputs that each version of a shadow judge compares with. Written by flywheel.add_shadow_judge().';
-COMMENT ON COLUMN flywheel.shadow_examples.fit IS 'Hash of the labels that were taken: config.fit of the version.';
+COMMENT ON COLUMN flywheel.shadow_examples.fit IS 'Hash of the labels that were taken and of their outputs: config.fit of the version.';
 COMMENT ON COLUMN flywheel.shadow_examples.label_id IS 'flywheel.labels.id, the first of the step''s.';
 COMMENT ON COLUMN flywheel.shadow_examples.step_id IS 'flywheel.traces.id.';
 COMMENT ON COLUMN flywheel.shadow_examples.trace_group IS 'flywheel.trace_groups.trace_group: steps of it are not compared with this one.';

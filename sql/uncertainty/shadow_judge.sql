@@ -43,8 +43,9 @@ BEGIN
             USING ERRCODE = 'invalid_parameter_value', HINT = 'Expected k of 1 to 100.';
     END IF;
     PERFORM flywheel.lock_registry();
-    SELECT count(*), count(*) FILTER (WHERE l.passed), md5(string_agg(l.label_id || l.passed::text, ',' ORDER BY l.label_id))
-    INTO labels, good, fit FROM flywheel.shadow_labels l WHERE l.validator = d.name;
+    SELECT count(*), count(*) FILTER (WHERE l.passed), md5(string_agg(concat(l.label_id, l.passed, md5(t.output)), ',' ORDER BY l.label_id))
+    INTO labels, good, fit
+    FROM flywheel.shadow_labels l JOIN flywheel.traces t ON t.id = l.step_id WHERE l.validator = d.name;
     IF labels < k OR good IN (0, labels) THEN
         RAISE EXCEPTION 'a shadow of "%" has too little to go by: % labels, % of them passing', d.name, labels, good
             USING ERRCODE = 'object_not_in_prerequisite_state',

@@ -129,6 +129,15 @@ def test_new_labels_make_a_new_version_and_the_same_ones_none(labelled):
     assert labelled.one("SELECT count(DISTINCT fit) FROM flywheel.shadow_examples") == 2, "the last two stay"
 
 
+def test_the_same_label_of_another_output_makes_a_new_version(labelled):
+    first = shadow(labelled)
+    step, (passed, _) = next(iter(labelled.known.items()))
+    labelled.execute("UPDATE flywheel.traces SET output = 'Purple elephants juggle.' WHERE id = %s", (step,))
+    labelled.execute("UPDATE flywheel.labels SET passed = %s WHERE step_id = %s", (passed, step))
+    assert shadow(labelled) != first
+    assert opinion(labelled, "Purple elephants juggle.")[3]["nearest"][0] == step
+
+
 def test_a_label_that_is_taken_back_is_forgotten_at_once(labelled):
     shadow(labelled)
     step = next(iter(labelled.known))
