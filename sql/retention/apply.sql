@@ -34,6 +34,10 @@ BEGIN
     END IF;
     -- A drain that read a step holds its partition until it has stored the verdict: none is left without its step.
     LOCK TABLE ONLY flywheel.traces, ONLY flywheel.verdicts, flywheel.traces_default, flywheel.verdicts_default IN ACCESS EXCLUSIVE MODE;
+    -- A label may have come while that was waited for.
+    IF EXISTS (SELECT FROM flywheel.kept_steps k WHERE k.step_id BETWEEN lo AND hi) THEN
+        RETURN false;
+    END IF;
     FOREACH leaf IN ARRAY ARRAY['traces_p' || n, 'verdicts_p' || n] LOOP
         IF EXISTS (SELECT FROM pg_depend d WHERE d.objid = format('flywheel.%I', leaf)::regclass AND d.deptype = 'e') THEN
             EXECUTE format('ALTER EXTENSION pg_flywheel DROP TABLE flywheel.%I', leaf);
@@ -52,12 +56,12 @@ CREATE FUNCTION flywheel.delete_expired(traces regclass, verdicts regclass, expi
     LANGUAGE plpgsql
 AS $$
 DECLARE
+    wanted CONSTANT text := format('(%s) AND NOT EXISTS (SELECT FROM flywheel.kept_steps k WHERE k.step_id = t.id)', expired);
     -- By id: an index scan skips what the batches before left behind, a table scan reads all of it again.
     query CONSTANT text := format(
         'SELECT array_agg(s.id), min(s.id), max(s.id) FROM (
-             SELECT t.id FROM %s t WHERE %s AND NOT EXISTS (SELECT FROM flywheel.kept_steps k WHERE k.step_id = t.id)
-             ORDER BY t.id LIMIT %s) s',
-        traces, expired, at_most);
+             SELECT t.id FROM %s t WHERE %s ORDER BY t.id LIMIT %s) s',
+        traces, wanted, at_most);
     ids   bigint[];
     lo    bigint;
     hi    bigint;
@@ -66,11 +70,11 @@ BEGIN
     IF ids IS NULL THEN
         RETURN 0;
     END IF;
-    -- As in drop_expired: no verdict is left without its step. And a step that changed meanwhile is looked at again.
+    -- As in drop_expired: no verdict is left without its step. And a step that changed or was labelled meanwhile is looked at again.
     EXECUTE format('LOCK TABLE %s, %s IN ACCESS EXCLUSIVE MODE', traces, verdicts);
     EXECUTE format('WITH gone AS (
                         DELETE FROM %s t WHERE t.id = ANY ($1) AND %s RETURNING t.id
-                    ) SELECT array_agg(g.id) FROM gone g', traces, expired) INTO ids USING ids;
+                    ) SELECT array_agg(g.id) FROM gone g', traces, wanted) INTO ids USING ids;
     EXECUTE format('DELETE FROM %s v WHERE v.step_id = ANY ($1)', verdicts) USING ids;
     PERFORM flywheel.forget_steps(lo, hi, coalesce(ids, '{}'));
     RETURN coalesce(cardinality(ids), 0);

@@ -142,6 +142,25 @@ def test_kept_steps_stay_and_keep_their_partition(fw):
     assert partitions(fw)[0] == 0
 
 
+@pytest.mark.parametrize(
+    "remove", ["drop_expired(0, x)", "delete_expired('flywheel.traces_p0', 'flywheel.verdicts_p0', x, 9)"]
+)
+def test_a_step_that_is_labelled_meanwhile_stays(fw, another, in_thread, remove):
+    fw.judge("polite")
+    (step,) = insert(fw, "support", "40 days")
+    fw.drain()
+    fw.execute("SELECT flywheel.set_retention('30 days')")
+    labelling = another(fw, autocommit=False)
+    labelling.execute("INSERT INTO flywheel.labels (step_id, validator, passed) VALUES (%s, 'polite', true)", [step])
+    removing = in_thread(lambda: another(fw).one(f"SELECT flywheel.{remove} FROM flywheel.expired_sql() x"))
+    fw.wait_until(
+        "SELECT count(*) = 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    )
+    labelling.conn.commit()
+    removing.join()
+    assert left(fw) == {"support": 1}
+
+
 def test_of_the_default_partition_too(fw):
     fw.validator("v")
     fw.execute("INSERT INTO flywheel.traces (id, output, created_at) VALUES (2 ^ 50, 'x', now() - interval '10 days')")
