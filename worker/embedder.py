@@ -22,11 +22,12 @@ MODEL_RETRY_S = 30.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EmbedderConfig(ProviderConfig):
-    """A row of embedders.sql. embedder: flywheel.embedding_models.name."""
+    """A row of embedders.sql. embedder: flywheel.embedding_models.name. judges: the provider has some, too."""
 
     embedder: str
     model: str
     dimensions: int
+    judges: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,10 @@ class Embedding:
                 await self._ask(provider, ["hello"])
             except Failure as other:
                 kind = "judge" if other.kind in ("judge", "step") else "provider"
-                failure = Failure(kind, other.message, True, other.retry_after_s)
+                failure = Failure(kind, other.message, other.at_once, other.retry_after_s)
+        if failure.kind == "provider" and self.config.judges and not failure.at_once:
+            # Perhaps it is down for embeddings only. Judges, who would be paused, too, find that out for themselves.
+            failure = Failure("judge", failure.message)
         data = {"model": self.config.embedder, "steps": len(jobs), "why": failure.message}
         if failure.kind in ("provider", "judge"):
             log.warning("no embeddings", extra={"data": data})

@@ -116,6 +116,22 @@ def test_an_outage_costs_no_step_anything(asked, provider, start_worker, wait_fo
     assert worker.stop() == 0
 
 
+@pytest.mark.parametrize("status", [500, 503])
+def test_judges_go_on_while_their_provider_gives_no_embeddings(asked, provider, start_worker, wait_for, status):
+    provider.embed = lambda text: Fault("status", status=status)
+    asked.add_judge(provider.base_url)
+    asked.insert(1)
+    worker = start_worker(asked.dsn, constants=FAST)
+    wait_for(lambda: (asked.value(PROBLEM) or "").startswith(f"HTTP {status}"))
+    asked.insert(100)
+    wait_for(lambda: asked.verdicts() == 101)
+    assert asked.value("SELECT failures FROM flywheel.provider_state") == 0
+    provider.embed = embed
+    wait_for(lambda: asked.value(EMBEDDED) == 101)
+    assert (errors(asked), asked.value(PROBLEM)) == ([], None)
+    assert worker.stop() == 0
+
+
 def test_the_wrong_dimensions_are_named_and_the_old_model_serves_on(asked, provider, start_worker, wait_for):
     provider.embed = lambda text: embed(text)[:64]
     asked.insert(5, "order")
