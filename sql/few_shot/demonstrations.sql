@@ -31,7 +31,7 @@ BEGIN
             || CASE WHEN strategy = 'similar_and_fix' THEN ARRAY[flywheel.example_pool('label', true, NULL, ARRAY[pipeline], node, exclude_group)] END,
         query_embedding, model, k,
         CASE WHEN strategy = 'recent' THEN half_life END,
-        CASE WHEN strategy = 'diverse' THEN diversity ELSE 0 END) WITH ORDINALITY AS p (kind, id, similarity, place)
+        CASE WHEN strategy = 'diverse' THEN diversity ELSE 0 END, flawless => true) WITH ORDINALITY AS p (kind, id, similarity, place)
     LEFT JOIN flywheel.fixes f ON p.kind = 'fix' AND f.id = p.id
     LEFT JOIN flywheel.labels l ON p.kind = 'label' AND l.id = p.id
     JOIN flywheel.traces t ON t.id = coalesce(f.step_id, l.step_id)
@@ -40,4 +40,4 @@ END
 $$;
 
 COMMENT ON FUNCTION flywheel.demonstrations(text, text, text, int, text, text, interval, double precision, vector) IS
-'At most k examples of how a node (NULL: any) of a pipeline should answer, the one most like the query last: inputs with approved fixes. strategy: similar_fixed, the most similar; recent, also by age, half as much per half_life (NULL: age does not matter); diverse, as far as diversity (0 to 1) says unlike each other; similar_and_fix, half of them good as they were (approved labels that pass; fix_id is NULL). exclude_group: flywheel.trace_group() of the step that asks. query_embedding: of the query, where the embedding model is not built in. None for a query without letters or digits.';
+'At most k examples of how a node (NULL: any) of a pipeline should answer, the one most like the query last: inputs with approved fixes. strategy: similar_fixed, the most similar; recent, also by age, half as much per half_life (NULL: age does not matter); diverse, as far as diversity (0 to 1) says unlike each other; similar_and_fix, half of them good as they were (approved labels that pass, where nobody failed the output or wrote a fix; fix_id is NULL). exclude_group: flywheel.trace_group() of the step that asks. query_embedding: of the query, where the embedding model is not built in. None for a query without letters or digits.';

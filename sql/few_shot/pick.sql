@@ -66,7 +66,7 @@ COMMENT ON FUNCTION flywheel.nearest_approved(text[], vector, text, int, boolean
 'Internal: of the approved examples of these pools, the n nearest to an embedding; without an embedding the n newest. Few are all looked at; of many the HNSW index finds the nearest, about, and where it finds fewer than n, all are looked at: exact decides.';
 
 CREATE FUNCTION flywheel.pick_examples(pools text[], query vector, model text, k int, half_life interval DEFAULT NULL,
-                                       diversity double precision DEFAULT 0, dispute double precision DEFAULT 1)
+                                       diversity double precision DEFAULT 0, dispute double precision DEFAULT 1, flawless boolean DEFAULT false)
     RETURNS TABLE (kind text, id bigint, similarity double precision)
     LANGUAGE plpgsql ROWS 10 -- its plan is kept
 AS $$
@@ -94,7 +94,11 @@ BEGIN
                         SELECT FROM flywheel.aligned v JOIN flywheel.validator_versions w ON w.id = v.version_id
                         WHERE v.step_id = f.step_id AND w.validator = f.validator AND v.passed <> f.passed)
                    THEN dispute ELSE 1 END AS weight
-        FROM found f ORDER BY f.step_id, f.created_at DESC, f.id DESC
+        FROM found f
+        -- A label lets an output teach one judge: that it passes there does not make it good.
+        WHERE NOT flawless OR f.kind = 'fix' OR NOT EXISTS (SELECT FROM flywheel.labels l WHERE l.step_id = f.step_id AND NOT l.passed)
+                                            AND NOT EXISTS (SELECT FROM flywheel.fixes x WHERE x.step_id = f.step_id)
+        ORDER BY f.step_id, f.created_at DESC, f.id DESC
     ), numbered AS (
         -- Weights as shares of the largest: old examples alone would else all weigh next to nothing, and differ only in likeness.
         SELECT w.*, w.weight / nullif(max(w.weight) OVER (), 0) AS share,
@@ -111,5 +115,5 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION flywheel.pick_examples(text[], vector, text, int, interval, double precision, double precision) IS
-'Internal: k approved examples of these pools, the nearest last: weighed by similarity, by age (half as much per half_life), and times dispute where a verdict of the validator contradicts the label; see flywheel.mmr().';
+COMMENT ON FUNCTION flywheel.pick_examples(text[], vector, text, int, interval, double precision, double precision, boolean) IS
+'Internal: k approved examples of these pools, the nearest last: weighed by similarity, by age (half as much per half_life), and times dispute where a verdict of the validator contradicts the label; see flywheel.mmr(). flawless: of the labels only those of outputs that nobody failed or fixed.';

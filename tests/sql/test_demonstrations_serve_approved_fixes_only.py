@@ -122,6 +122,24 @@ def test_the_most_similar_step_stands_beside_the_most_similar_fix(fw):
     assert "It is on its way." in {row[3] for row in rows}
 
 
+def test_an_output_that_somebody_failed_or_fixed_is_not_good_as_it_was(fw):
+    fw.judge("polite")
+    fw.judge("correct")
+    group = fw.one("SELECT min('g' || n) FROM generate_series(1, 100) n WHERE flywheel.split_of('g' || n) = 'few_shot'")
+    good, wrong, mended = fw.insert(
+        "Dear Sir, soon.", "Dear Sir, never.", "Dear Sir, what order?", pipeline="support", node="answer",
+        input="Where is my order?", trace_id=group,
+    )  # fmt: skip
+    fw.execute("INSERT INTO flywheel.fixes (step_id, corrected_output) VALUES (%s, 'Dear Sir, on Monday.')", [mended])
+    fw.execute("INSERT INTO flywheel.labels (step_id, validator, passed) "
+               "SELECT id, 'polite', true FROM flywheel.traces")  # fmt: skip
+    fw.execute("UPDATE flywheel.labels SET example_approved_by = 'me', example_approved_at = now()")
+    fw.execute("INSERT INTO flywheel.labels (step_id, validator, passed) VALUES (%s, 'correct', false)", [wrong])
+    fw.drain()
+    rows = fw.rows(f"{CALL}('support', 'answer', 'Where is my order?', 5, 'similar_and_fix')")
+    assert [(step, output) for step, _, _, output, *_ in rows] == [(good, "Dear Sir, soon.")]
+
+
 def test_a_team_is_served_its_own_pipelines(fw, member_of):
     fix = fixed(fw, "Where is my order?")
     red = f"{fw.conn.info.dbname}_red"
