@@ -25,7 +25,7 @@ BEGIN
                sum(r.passed)::float8 AS passed, sum(r.failed)::float8 AS failed
         FROM flywheel.metric_rollup r
         WHERE r.grain IN ('delta', unit)
-          AND (unit = 'all' OR date_trunc('day', r.bucket, 'UTC') >= first AND r.bucket < past)
+          AND (unit = 'all' OR date_trunc('day', r.bucket, 'UTC') >= first AND date_trunc('day', r.bucket, 'UTC') < past) -- a delta has the hour
         GROUP BY 1, 2
         HAVING sum(r.passed) + sum(r.failed) > 0
     ), labelled AS ( -- n labelled steps of which people pass k

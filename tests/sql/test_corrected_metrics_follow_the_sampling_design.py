@@ -128,6 +128,7 @@ def test_per_slice_per_version_and_between(judged):
     between = "SELECT judged, labels FROM flywheel.corrected_metrics_between(%s, %s, 'version')"
     assert judged.rows(between, None, None) == [(150, 54)]
     assert judged.rows(between, "2026-01-05 20:00+00", "2026-01-05 21:00+00") == [(20, 10)]  # whole days
+    assert judged.rows(between, "2026-01-05", "2026-01-05 06:00+00") == [(20, 10)]
     assert judged.rows(between, "2026-01-06", None) == [(130, 44)]
     assert judged.rows(between, None, "2026-01-05") == []
     judged.execute("SELECT flywheel.merge_rollup(), flywheel.tend_alignment()")
