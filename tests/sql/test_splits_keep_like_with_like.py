@@ -87,7 +87,11 @@ def test_the_later_of_two_in_fixed_splits_does_not_count(judged):
     assert judged.one(counting, copy) == 0
     with pytest.raises(psycopg.errors.ObjectNotInPrerequisiteState, match="does not count"):
         judged.execute("SELECT flywheel.approve_example(%s)", [labels[0]])
+    first_step = judged.one("SELECT step_id FROM flywheel.labels WHERE id = %s", first)
+    second = label(judged, first_step, "bob")
     judged.execute("DELETE FROM flywheel.labels WHERE id = %s", [first])
+    assert [of(judged, each) for each in labels] == [("few_shot", second)] * 2, "somebody else's is still there"
+    judged.execute("DELETE FROM flywheel.labels WHERE id = %s", [second])
     assert judged.one(counting, copy) == 1, "the other is gone"
 
 
