@@ -40,11 +40,15 @@ def review(dsn: str, validator: str | None, rater: str | None, design: str, n: i
             for number, step in enumerate(steps, 1):
                 out.print(picture(step, f"{number} of {len(steps)}"))
                 answer = ask(step, out)
-                waiting.remove(step)
                 if answer is None:
+                    waiting.remove(step)
                     continue  # nobody gets it again before its claim is over
                 passed, critique = answer
-                conn.execute(query("review_label"), step | {"passed": passed, "critique": critique})
+                given = conn.execute(query("review_label"), step | {"passed": passed, "critique": critique})
+                if not given.rowcount:
+                    out.print("Not labelled: since it was shown it has changed or gone, or its rubric has.\n")
+                    continue
+                waiting.remove(step)
                 labelled += 1
                 verdict = conn.execute(query("review_verdict"), step).fetchone()
                 if verdict and verdict["passed"] is not None:

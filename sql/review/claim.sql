@@ -18,7 +18,7 @@ BEGIN ATOMIC
                    min(x.sampling_design) AS design
             FROM flywheel.labels x
             WHERE x.step_id = f.step_id AND x.validator = choose_steps.validator
-              AND x.rubric_version = flywheel.current_rubric(choose_steps.validator)) l ON true
+              AND x.rubric_version = flywheel.current_rubric(choose_steps.validator) AND x.step_changed_at IS NULL) l ON true
         WHERE l.drawn IS NULL
           AND NOT EXISTS (SELECT FROM flywheel.review_claims c WHERE c.step_id = f.step_id AND c.validator = choose_steps.validator)
     )
@@ -31,7 +31,7 @@ COMMENT ON FUNCTION flywheel.choose_steps(text, int, text, timestamptz) IS
 'Internal: n steps of a sampling design, at random, each with its probability and whether it has a label already.';
 
 CREATE VIEW flywheel.open_reviews WITH (security_invoker) AS
-SELECT c.step_id, c.validator, t.pipeline, t.node, t.input, t.output, t.expected, t.context, d.rubric, c.why,
+SELECT c.step_id, c.validator, t.pipeline, t.node, t.input, t.output, t.expected, t.context, d.rubric_version, d.rubric, c.why,
        c.sampling_design, c.inclusion_probability, c.rater, c.second, c.until
 FROM flywheel.review_claims c
 JOIN flywheel.traces t ON t.id = c.step_id
@@ -47,6 +47,7 @@ COMMENT ON COLUMN flywheel.open_reviews.input IS 'Of the step.';
 COMMENT ON COLUMN flywheel.open_reviews.output IS 'Of the step: what is to be labelled.';
 COMMENT ON COLUMN flywheel.open_reviews.expected IS 'Of the step.';
 COMMENT ON COLUMN flywheel.open_reviews.context IS 'Of the step.';
+COMMENT ON COLUMN flywheel.open_reviews.rubric_version IS 'flywheel.rubrics.version: say it in the label, which is then refused if the rubric has changed meanwhile.';
 COMMENT ON COLUMN flywheel.open_reviews.rubric IS 'What passes and what fails.';
 COMMENT ON COLUMN flywheel.open_reviews.why IS 'Why it is to be labelled.';
 COMMENT ON COLUMN flywheel.open_reviews.sampling_design IS 'How it was chosen.';
@@ -136,7 +137,7 @@ BEGIN
             UPDATE flywheel.labels l SET sampling_design = claim_review.design, inclusion_probability = c.inclusion_probability
             FROM chosen c
             WHERE c.labelled AND l.step_id = c.step_id AND l.validator = claim_review.validator
-              AND l.rubric_version = flywheel.current_rubric(claim_review.validator)
+              AND l.rubric_version = flywheel.current_rubric(claim_review.validator) AND l.step_changed_at IS NULL
         ), taken AS (
             INSERT INTO flywheel.review_claims (step_id, validator, second, rater, pipeline, sampling_design, inclusion_probability, why)
             SELECT c.step_id, claim_review.validator, false, claim_review.rater, t.pipeline, design, c.inclusion_probability, 'chosen by chance'

@@ -61,7 +61,7 @@ COMMENT ON FUNCTION flywheel.close_claim() IS
 -- By name after complete_label, and a second one because INSERT ... ON CONFLICT may yet refuse the row.
 CREATE TRIGGER take_claim BEFORE INSERT ON flywheel.labels
     FOR EACH ROW EXECUTE FUNCTION flywheel.take_claim();
-CREATE TRIGGER close_claim AFTER INSERT ON flywheel.labels
+CREATE TRIGGER close_claim AFTER INSERT OR UPDATE OF passed, score, category ON flywheel.labels
     FOR EACH ROW EXECUTE FUNCTION flywheel.close_claim();
 
 COMMENT ON TRIGGER take_claim ON flywheel.labels IS 'How the step was chosen comes from the claim.';

@@ -22,7 +22,8 @@ BEGIN ATOMIC
     JOIN flywheel.reviewed_validators d ON d.validator = s.validator
     JOIN flywheel.traces t ON t.id = s.step_id
     WHERE NOT EXISTS (SELECT FROM flywheel.labels l
-                      WHERE l.step_id = s.step_id AND l.validator = s.validator AND l.rubric_version = d.rubric_version)
+                      WHERE l.step_id = s.step_id AND l.validator = s.validator AND l.rubric_version = d.rubric_version
+                        AND l.step_changed_at IS NULL)
       AND NOT EXISTS (SELECT FROM flywheel.review_claims c
                       WHERE c.step_id = s.step_id AND c.validator = s.validator AND c.until > now());
 END;
@@ -35,7 +36,7 @@ SELECT q.step_id, q.validator, q.rubric_version, q.pipeline, q.node, q.variant, 
 FROM flywheel.queued_reviews() q;
 
 COMMENT ON VIEW flywheel.review_queue IS
-'Steps that would tell most if somebody labelled them, with the sum of their flywheel.review_signals; without what the judge said, which is for after the label. Not those that have a label of the current rubric, or that somebody is at. Take some: flywheel.claim_review().';
+'Steps that would tell most if somebody labelled them, with the sum of their flywheel.review_signals; without what the judge said, which is for after the label. Not those that have a label of the current rubric and content, or that somebody is at. Take some: flywheel.claim_review().';
 COMMENT ON COLUMN flywheel.review_queue.step_id IS 'flywheel.traces.id.';
 COMMENT ON COLUMN flywheel.review_queue.validator IS 'The validator or judge whose question is to be answered.';
 COMMENT ON COLUMN flywheel.review_queue.rubric_version IS 'flywheel.rubrics.version that the label will be given under.';

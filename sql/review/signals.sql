@@ -27,7 +27,8 @@ WITH failing AS MATERIALIZED (
         FROM flywheel.verdicts v
         WHERE v.version_id = d.version_id AND v.passed IS NOT TRUE AND (v.passed IS FALSE OR v.status = 'ok')
           AND NOT EXISTS (SELECT FROM flywheel.labels l
-                          WHERE l.step_id = v.step_id AND l.validator = d.validator AND l.rubric_version = d.rubric_version)
+                          WHERE l.step_id = v.step_id AND l.validator = d.validator AND l.rubric_version = d.rubric_version
+                            AND l.step_changed_at IS NULL)
         ORDER BY v.step_id DESC LIMIT 200) f
 ), known AS ( -- reasons of which somebody has seen an example
     SELECT d.validator, flywheel.reason_key(v.reason) AS reason_key

@@ -109,6 +109,18 @@ def test_chance_that_picks_a_labelled_step_counts_its_label(judged):
     assert judged.rows("SELECT DISTINCT sampling_design, inclusion_probability FROM flywheel.labels") == [("random", 1)]
 
 
+def test_a_label_of_former_content_counts_for_nothing(judged):
+    for step in claimed(judged, n=40):
+        label(judged, step, passed=step % 4 != 0)
+    judged.execute("UPDATE flywheel.traces SET output = 'another' WHERE id IN (3, 4)")
+    judge(judged)
+    assert judged.rows("SELECT step_id FROM flywheel.review_queue") == [(4,)]
+    assert sorted(claimed(judged, "bob", n=40)) == [3, 4]
+    assert judged.one("SELECT count(*) FROM flywheel.labels WHERE step_changed_at IS NULL") == 38
+    judged.execute("UPDATE flywheel.labels SET passed = true WHERE step_id = 3")
+    assert judged.rows("SELECT step_id FROM flywheel.review_claims ORDER BY 1") == [(3,), (4,)], "bob is still at it"
+
+
 def test_a_second_rater_is_asked_only_on_request(judged):
     first = claimed(judged, n=3)
     for step in first:

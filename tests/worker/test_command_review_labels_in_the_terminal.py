@@ -144,6 +144,58 @@ def test_lines_over_a_pipe(judged):
     assert "Your label stands as its correction." in done.stdout
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        "SELECT flywheel.add_judge('helpful', 'Passes if it rhymes.', 'model', 'default')",
+        "UPDATE flywheel.traces SET output = 'another'",
+        "UPDATE flywheel.traces SET context = '[1]'",
+        "DELETE FROM flywheel.traces",
+    ],
+)
+def test_a_label_is_of_what_was_shown(judged, change):
+    terminal = Terminal("review", "--dsn", judged.dsn)
+    terminal.until("q quit")
+    judged.db.execute(change)
+    terminal.press("p")
+    terminal.until("Why?")
+    terminal.press("\n")
+    terminal.until("Not labelled: since it was shown it has changed or gone, or its rubric has.")
+    terminal.until("q quit")
+    terminal.press("q")
+    terminal.until("0 labelled.")
+    assert terminal.end() == 0
+    assert (labels(judged), claims(judged)) == ([], 0)
+
+
+def test_a_label_that_was_given_meanwhile_is_thought_over(judged):
+    terminal = Terminal("review", "helpful", "--dsn", judged.dsn, "--rater", "ann", "--design", "random")
+    terminal.until("q quit")
+    judged.db.execute(
+        "INSERT INTO flywheel.labels (step_id, validator, passed, rater) "
+        "SELECT id, 'helpful', true, 'ann' FROM flywheel.traces"
+    )
+    terminal.press("f")
+    terminal.until("Why?")
+    terminal.press("no\n")
+    terminal.until("1 labelled, 1 of 1 as the judge")
+    terminal.until("q quit")
+    terminal.press("q")
+    assert terminal.end() == 0
+    assert sorted(labels(judged), key=str) == [(False, "no", "ann", "random"), *[(True, None, "ann", "random")] * 2]
+
+
+def test_a_step_that_changed_since_its_label_is_labelled_anew(judged):
+    assert piped(judged, "f\n" * 3, "helpful", "--rater", "ann").returncode == 0
+    judged.db.execute("UPDATE flywheel.traces SET output = 'another'")
+    fail(judged)
+    done = piped(judged, "p\n" * 3, "helpful", "--rater", "ann", "--design", "random")
+    assert "3 labelled." in done.stdout, done.stderr
+    assert labels(judged) == [(True, None, "ann", "random")] * 3
+    assert judged.value("SELECT count(*) FROM flywheel.labels WHERE step_changed_at IS NULL") == 3
+    assert claims(judged) == 0
+
+
 def test_hostile_steps_are_shown_harmlessly(flow, hostile_steps):
     flow.add_judge("http://127.0.0.1:9/v1")
     for case in hostile_steps:
