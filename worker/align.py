@@ -1,5 +1,6 @@
 """`flywheel align`: what the numbers say of a judge, and what to do next."""
 
+import shlex
 from math import ceil
 from typing import Any
 
@@ -35,17 +36,20 @@ def read(conn: psycopg.Connection, judge: str) -> Row:
 def advice(found: Row) -> list[str]:
     """Sentences, most useful first."""
     judge, now, diff = found["judge"], found["versions"][0], found["diff"]
-    review = f"flywheel review {judge}"
+    review = f"flywheel review {shlex.quote(judge)}"
     todo = []
-    if not now["judged"]:
-        return [f"Version {now['version']} has no verdicts yet: run flywheel worker."]
+    if not now["n"]:
+        ask = f"SELECT flywheel.evaluate('{judge}')" if now["mode"] == "on_demand" else "run flywheel worker"
+        return [f"Version {now['version']} has no verdicts yet: {ask}."]
     if found["stale"]:
-        todo.append(f"{found['stale']:,} labels are stale, of another rubric or of content that changed: {review}")
-    if now["rate"] is None:
-        todo.append(f"No corrected rate: {now['why']}. Label {FIRST_LABELS} steps drawn at random: {review}")
-    elif (half := (now["hi"] - now["lo"]) / 2) > GOOD_ENOUGH:
+        todo.append(f"{found['stale']:,} labels are stale, of another rubric: {review}")
+    if now["judged"] and now["rate"] is None:
+        by_chance = f"{review} --design random --n {FIRST_LABELS}"
+        todo.append(f"No corrected rate: {now['why']}. Label {FIRST_LABELS} steps drawn at random: {by_chance}")
+    elif now["judged"] > (now["labels"] or 0) and (half := (now["hi"] - now["lo"]) / 2) > GOOD_ENOUGH:
         more = ceil(now["labels"] * ((half / GOOD_ENOUGH) ** 2 - 1))
-        todo.append(f"{more:,} more labels make it ± {100 * GOOD_ENOUGH:.0f} points: {review}")
+        by_chance = f"{review} --design random --n {min(more, 1000)}"
+        todo.append(f"{more:,} more labels make it ± {100 * GOOD_ENOUGH:.0f} points: {by_chance}")
     if now["dev_labels"]:
         for error, of, ids, does in (
             ("fp", "tn", "passed_wrongly", "passes {} of {} steps that people fail"),
@@ -77,8 +81,10 @@ def compared(diff: Row) -> str:
 def headline(found: Row) -> str:
     now = found["versions"][0]
     name = f"{show.plain(found['judge'])} (version {now['version']})"
-    if not now["judged"]:
+    if not now["n"]:
         return f"{name} has judged nothing yet."
+    if not now["judged"]:
+        return f"{name} gave {now['n']:,} verdicts, none of which passes or fails."
     said = f"{name} says that {show.percent(now['naive_rate'])} of {now['judged']:,} steps pass."
     if now["rate"] is None:
         return said
@@ -88,9 +94,11 @@ def headline(found: Row) -> str:
     )
 
 
-def table(found: Row) -> Table:
-    shown = Table(box=None, pad_edge=False, header_style="dim")
-    for column in ("version", "judged", "raw", "corrected", "95 %", "labels", "dev", "TPR", "TNR", "kappa", "invalid"):
+def table(found: Row, wide: bool = True) -> Table:
+    """Without wide it fits 80 columns."""
+    shown = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 1 if wide else 0))
+    shown.add_column("version" if wide else "v", justify="right", no_wrap=True)
+    for column in ("judged", "raw", "corrected", "95 %", "labels", "dev", "TPR", "TNR", "kappa", "invalid"):
         shown.add_column(column, justify="right", no_wrap=True)
     for row in found["versions"]:
         shown.add_row(

@@ -280,7 +280,7 @@ def align_command(
     out = show.console()
     out.print(align.headline(found), markup=False, soft_wrap=True)
     out.print()
-    out.print(align.table(found))
+    out.print(align.table(found, wide=out.width >= show.WIDTH))
     out.print()
     for sentence in found["next"]:
         out.print(f"- {show.plain(sentence, 400)}", markup=False, soft_wrap=True)

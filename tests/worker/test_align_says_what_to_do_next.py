@@ -1,11 +1,14 @@
 """`flywheel align`: what the numbers say of a judge, and the next thing to do."""
 
+import io
 import json
 import subprocess
 import sys
 
 import pytest
+from pg_flywheel.align import read, table
 from psycopg.conninfo import make_conninfo
+from rich.console import Console
 
 from tests.sql.alignment import judge_steps, label, say, split
 from tests.sql.conftest import Flywheel
@@ -39,7 +42,45 @@ def test_before_and_after_the_verdicts(fw, full_dsn):
     judge_steps(fw, version, [True] * 80 + [False] * 20)
     said = align(full_dsn, "polite")
     assert "80.0 % of 100 steps pass" in said
-    assert "No corrected rate: no labels" in said and "flywheel review polite" in said
+    assert "No corrected rate: no labels" in said and "flywheel review polite --design random --n 100" in said
+
+
+def test_a_code_validator_without_labels_has_its_rate(fw, full_dsn):
+    fw.validator("short", "SELECT length(step.output) <= 5")
+    fw.validator("asked", mode="on_demand")
+    fw.insert("short", "too long")
+    fw.drain()
+    said = align(full_dsn, "short")
+    assert "short (version 1) says that 50.0 % of 2 steps pass." in said
+    assert "No corrected rate: no labels" in said
+    assert "has no verdicts yet: SELECT flywheel.evaluate('asked')" in align(full_dsn, "asked")
+
+
+def test_a_judge_that_never_decides(fw, full_dsn):
+    judge_steps(fw, fw.judge("polite"), [None] * 7)
+    said = align(full_dsn, "polite")
+    assert "polite (version 1) gave 7 verdicts, none of which passes or fails." in said
+    assert "100.0 % of its verdicts are invalid" in said and "run flywheel worker" not in said
+
+
+def test_what_it_advises_changes_what_it_says(fw, full_dsn, judged):
+    label(fw, judged[::5], truth(judged)[::5], sampling_design="random")
+    advice = next(said for said in json.loads(align(full_dsn, "polite", "--json"))["next"] if "more labels" in said)
+    command = advice.split(": flywheel ")[1].split()
+    call = [sys.executable, "-m", "pg_flywheel", *command, "--dsn", full_dsn]
+    assert subprocess.run(call, input="p\n" * 1000, text=True, capture_output=True, timeout=120).returncode == 0
+    now = json.loads(align(full_dsn, "polite", "--json"))
+    assert now["versions"][0]["labels"] == 100
+    assert not [said for said in now["next"] if "more labels" in said], "there is none left to give"
+
+
+def test_it_fits_80_columns(fw, full_dsn, judged):
+    label(fw, judged, truth(judged), sampling_design="random")
+    found = read(fw.conn, "polite")
+    found["versions"][0] |= {"judged": 1_234_567, "labels": 12_345, "dev_labels": 5_000}
+    out = Console(width=80, file=io.StringIO())
+    out.print(table(found, wide=False))
+    assert "1,234,567" in out.file.getvalue() and "12,345" in out.file.getvalue() and "…" not in out.file.getvalue()
 
 
 def test_a_biased_judge_and_its_errors(fw, full_dsn, judged):
@@ -78,6 +119,8 @@ def test_stale_labels_are_counted(fw, full_dsn, judged):
     judge_steps(fw, fw.judge("polite", rubric="Another."), [True] * 5)
     assert json.loads(align(full_dsn, "polite", "--json"))["stale"] == 7
     assert "7 labels are stale" in align(full_dsn, "polite")
+    label(fw, judged[:5], [True] * 5)
+    assert "2 labels are stale" in align(full_dsn, "polite")
 
 
 def test_a_reader_may_ask(fw, full_dsn, judged):
