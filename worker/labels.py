@@ -6,9 +6,10 @@ A row names its step by step_id, or by trace_id and, where the trace has several
 import csv
 import json
 import math
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from datetime import datetime
 from itertools import chain, islice
 from pathlib import Path
@@ -26,6 +27,7 @@ PASSED = {"pass": True, "true": True, "1": True, "yes": True, "fail": False, "fa
 DESIGNS = ("random", "verdict_balanced", "class_balanced", "stratified", "priority", "convenience")
 EXPORTED = {"split", "created_at"}  # import decides both anew
 FORMATS = {".csv": "csv", ".jsonl": "jsonl"}
+_NOT_UTF8 = re.compile("[\udc80-\udcff]")
 
 
 class Row(NamedTuple):
@@ -47,6 +49,7 @@ def import_labels(conn: psycopg.Connection, path: str, progress: Callable[[int],
     """Imports every label of the file in one transaction, or none and raises LabelError; returns how many."""
     imported = 0
     kind = _format(path)
+    csv.field_size_limit(sys.maxsize)  # a critique may be longer than 131,072 characters
     with _opened(path, "r") as lines, conn.transaction():
         rows = parse(lines, kind)
         while batch := list(islice(rows, BATCH)):
@@ -76,7 +79,7 @@ def export_labels(conn: psycopg.Connection, path: str, validator: str | None, sp
 
 def parse(lines: Iterable[str], kind: str | None = None) -> Iterator[Row]:
     """The rows of a CSV (with a header line) or JSONL file; without a kind it is JSONL if it begins with {."""
-    numbered = iter(lines)
+    numbered = _utf8(lines)
     if kind is None:
         first = next(numbered, "")
         kind = "jsonl" if first.lstrip().startswith("{") else "csv"
@@ -85,22 +88,32 @@ def parse(lines: Iterable[str], kind: str | None = None) -> Iterator[Row]:
         yield Row(line, _values(line, given))
 
 
+def _utf8(lines: Iterable[str]) -> Iterator[str]:
+    """The same lines; bytes that are not UTF-8 come as lone surrogates."""
+    for number, line in enumerate(lines, 1):
+        if _NOT_UTF8.search(line):
+            raise LabelError(number, "not UTF-8")
+        yield line
+
+
 def _csv_rows(lines: Iterator[str]) -> Iterator[tuple[int, dict[str, Any]]]:
-    rows = csv.DictReader(lines, strict=True)
+    rows = csv.reader(lines, strict=True)
     line = 1
     try:
-        for name in rows.fieldnames or ():
+        names = next(rows, [])
+        for name in names:
             _known(1, name)
+            if names.count(name) > 1:
+                raise LabelError(1, f"column {json.dumps(name)} is there twice")
         line = rows.line_num + 1
         for row in rows:
-            if None in row or None in row.values():
-                raise LabelError(line, f"expected {len(rows.fieldnames or ())} fields as in the header line")
-            yield line, {name: value for name, value in row.items() if value != ""}
+            if row and len(row) != len(names):
+                raise LabelError(line, f"expected {len(names)} fields as in the header line")
+            if row:
+                yield line, {name: value for name, value in zip(names, row, strict=True) if value != ""}
             line = rows.line_num + 1
     except csv.Error as error:
         raise LabelError(line, f"not CSV: {error}") from None
-    except UnicodeDecodeError as error:
-        raise LabelError(line, f"not UTF-8: {error.reason}") from None
 
 
 def _json_rows(lines: Iterator[str]) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -113,8 +126,6 @@ def _json_rows(lines: Iterator[str]) -> Iterator[tuple[int, dict[str, Any]]]:
             if not isinstance(given, dict):
                 raise LabelError(number, "expected one JSON object per line")
             yield number, {name: value for name, value in given.items() if value is not None}
-    except UnicodeDecodeError as error:
-        raise LabelError(number + 1, f"not UTF-8: {error.reason}") from None
     except (ValueError, RecursionError) as error:
         raise LabelError(number, f"not one JSON object: {error}") from None
 
@@ -185,9 +196,13 @@ def _format(path: str) -> str | None:
 
 @contextmanager
 def _opened(path: str, mode: str) -> Iterator[TextIO]:
-    standard = sys.stdin if mode == "r" else sys.stdout
-    encoding = "utf-8-sig" if mode == "r" else "utf-8"
-    with nullcontext(standard) if path == "-" else Path(path).open(mode, encoding=encoding, newline="") as file:
+    encoding, errors = ("utf-8-sig", "surrogateescape") if mode == "r" else ("utf-8", "strict")
+    if path == "-":
+        standard = sys.stdin if mode == "r" else sys.stdout
+        standard.reconfigure(encoding=encoding, errors=errors, newline="")  # whatever the locale
+        yield standard
+        return
+    with Path(path).open(mode, encoding=encoding, errors=errors, newline="") as file:
         yield file
 
 
@@ -217,7 +232,9 @@ def _probability(value: Any) -> float:
 def _integer(value: Any) -> int:
     if isinstance(value, bool) or (isinstance(value, float) and not value.is_integer()):
         raise ValueError
-    return int(value)
+    if not -(2**63) <= (number := int(value)) < 2**63:
+        raise _Bad("an integer that Postgres can hold")
+    return number
 
 
 def _text(value: Any) -> str:

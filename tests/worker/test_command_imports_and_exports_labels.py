@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import subprocess
 import sys
 
@@ -127,7 +128,52 @@ def test_a_file_of_another_kind(labelled, tmp_path):
     assert "Name it .csv or .jsonl" in run("import", tmp_path / "labels.xlsx", "--dsn", labelled.dsn).stderr
     latin = tmp_path / "labels.csv"
     latin.write_bytes("step_id,validator,passed,critique\n1,polite,pass,caf\xe9\n".encode("latin-1"))
-    assert "not UTF-8" in run("import", latin, "--dsn", labelled.dsn).stderr
+    assert "line 2: not UTF-8" in run("import", latin, "--dsn", labelled.dsn).stderr
+
+
+HEADER = "step_id,validator,passed,critique\n"
+
+
+@pytest.mark.parametrize("path", ["csv", "-"])
+def test_what_excel_saves(labelled, tmp_path, path):
+    """A byte order mark, CRLF, TRUE and FALSE, quotes that are doubled; in whatever locale."""
+    text = f"\ufeff{HEADER}1,polite,TRUE,\"caf\xe9 \"\"x\"\"\nand\"\n\n2,polite,FALSE,\n".replace("\n", "\r\n")
+    file = "-" if path == "-" else tmp_path / "labels.csv"
+    if path != "-":
+        file.write_bytes(text.encode())
+    command = [sys.executable, "-m", "pg_flywheel", "labels", "import", str(file), "--dsn", labelled.dsn]
+    latin = os.environ | {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONIOENCODING": "latin-1"}
+    done = subprocess.run(command, input=text.encode(), env=latin, capture_output=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert labelled.db.execute("SELECT step_id, passed, critique FROM flywheel.labels ORDER BY 1").fetchall() == [
+        (1, True, 'caf\xe9 "x"\r\nand'),
+        (2, False, None),
+    ]
+
+
+def test_a_long_critique_is_exported_and_imported(labelled, tmp_path):
+    labelled.db.execute("INSERT INTO flywheel.labels (step_id, validator, passed, critique) "
+                        "VALUES (1, 'polite', true, repeat('x', 200000))")  # fmt: skip
+    file = tmp_path / "labels.csv"
+    assert run("export", file, "--dsn", labelled.dsn).returncode == 0
+    labelled.db.execute("DELETE FROM flywheel.labels")
+    assert run("import", file, "--dsn", labelled.dsn).returncode == 0
+    assert labelled.value("SELECT length(critique) FROM flywheel.labels") == 200_000
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        (f"{HEADER}1,polite,pass,\n{9**30},polite,pass,\n", "line 3: step_id: expected an integer that Postgres"),
+        (f"{HEADER}\n1,polite,pass,\n\n\n9,polite,pass,\n", "line 6: no step with step_id 9"),
+        ("step_id,validator,passed,passed\n1,polite,pass,fail\n", 'line 1: column "passed" is there twice'),
+    ],
+)
+def test_a_bad_line_of_csv_is_named(labelled, text, complaint):
+    done = run("import", "-", "--dsn", labelled.dsn, stdin=text)
+    assert done.returncode == 1
+    assert complaint in done.stderr and "Nothing was imported" in done.stderr
+    assert labelled.value("SELECT count(*) FROM flywheel.labels") == 0
 
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1)
