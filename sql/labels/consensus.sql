@@ -10,7 +10,7 @@ SELECT c.step_id, c.validator, c.rubric_version, c.rubric_version = w.rubric_ver
 FROM (
     -- min(): of what all labels of a step have in common, and left out where nobody asks for it.
     SELECT l.validator, l.rubric_version, l.split, l.step_id, count(*) AS raters, count(*) FILTER (WHERE l.passed) AS passing,
-           min(l.id) AS first_id, min(l.created_at) AS created_at, min(l.pipeline) AS pipeline, min(l.node) AS node,
+           min(l.created_at) AS created_at, min(l.pipeline) AS pipeline, min(l.node) AS node,
            min(l.variant) AS variant, min(l.trace_group) AS trace_group, min(l.step_created_at) AS step_created_at,
            min(l.sampling_design) AS sampling_design, min(l.inclusion_probability) AS inclusion_probability
     FROM flywheel.labels l
@@ -19,7 +19,11 @@ FROM (
 ) c
 JOIN flywheel.validators d ON d.name = c.validator
 JOIN flywheel.validator_versions w ON w.id = d.version_id
-LEFT JOIN flywheel.labels f ON f.id = CASE WHEN c.raters > 1 THEN c.first_id END;
+LEFT JOIN flywheel.labels f ON f.id = CASE WHEN c.raters > 1 THEN (
+    SELECT l.id FROM flywheel.labels l
+    WHERE l.step_id = c.step_id AND l.validator = c.validator AND l.rubric_version = c.rubric_version
+      AND l.passed IS NOT NULL AND l.step_changed_at IS NULL AND l.duplicate_of IS NULL
+    ORDER BY l.sampling_design IN ('priority', 'convenience'), l.id LIMIT 1) END;
 
 COMMENT ON VIEW flywheel.consensus IS
 'One row per step, validator and rubric version with labels that count and say passed or not: what the majority of raters says. Left out are labels of content that changed since and of near-duplicates in another split.';
@@ -31,8 +35,8 @@ COMMENT ON COLUMN flywheel.consensus.passed IS 'What more than half of the rater
 COMMENT ON COLUMN flywheel.consensus.raters IS 'How many labelled it.';
 COMMENT ON COLUMN flywheel.consensus.agreeing IS 'How many of them say what most say.';
 COMMENT ON COLUMN flywheel.consensus.split IS 'few_shot, dev or test.';
-COMMENT ON COLUMN flywheel.consensus.sampling_design IS 'How the step was chosen: of its first label.';
-COMMENT ON COLUMN flywheel.consensus.inclusion_probability IS 'Of its first label.';
+COMMENT ON COLUMN flywheel.consensus.sampling_design IS 'How the step was chosen: of the first label that chance chose, else of its first.';
+COMMENT ON COLUMN flywheel.consensus.inclusion_probability IS 'Of that label.';
 COMMENT ON COLUMN flywheel.consensus.pipeline IS 'Of the step.';
 COMMENT ON COLUMN flywheel.consensus.node IS 'Of the step.';
 COMMENT ON COLUMN flywheel.consensus.variant IS 'Of the step.';

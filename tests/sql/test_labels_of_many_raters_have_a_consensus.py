@@ -35,6 +35,15 @@ def test_the_design_is_that_of_the_first_label(labelled):
     assert fw.one(design) == ("stratified", 0.5)
 
 
+def test_a_label_that_came_between_the_draw_and_its_label_does_not_undo_the_draw(labelled):
+    """Else steps that get labels anyway, which differ from the others, would be missing among the random ones."""
+    fw, (one, *_) = labelled
+    label(fw, one, True, "ann")
+    label(fw, one, True, "bob", sampling_design="random", inclusion_probability=0.25)
+    label(fw, one, True, "cem", sampling_design="stratified", inclusion_probability=0.5)
+    assert fw.one("SELECT sampling_design, inclusion_probability FROM flywheel.consensus") == ("random", 0.25)
+
+
 def test_labels_of_an_old_rubric_stand_apart(labelled):
     fw, (one, *_) = labelled
     label(fw, one, True, "ann")
