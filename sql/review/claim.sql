@@ -124,7 +124,8 @@ BEGIN
     ELSIF design = 'priority' THEN
         WITH taken AS (
             INSERT INTO flywheel.review_claims (step_id, validator, second, rater, pipeline, sampling_design, why)
-            SELECT q.step_id, q.validator, false, claim_review.rater, q.pipeline, 'priority', q.why
+            -- Not q.why: no reason to be shown is as good as "it fails".
+            SELECT q.step_id, q.validator, false, claim_review.rater, q.pipeline, 'priority', 'first in the queue'
             FROM flywheel.review_queue q
             WHERE claim_review.validator IS NULL OR q.validator = claim_review.validator
             ORDER BY q.priority DESC, q.step_id DESC LIMIT n

@@ -44,4 +44,4 @@ COMMENT ON COLUMN flywheel.review_queue.pipeline IS 'Of the step.';
 COMMENT ON COLUMN flywheel.review_queue.node IS 'Of the step.';
 COMMENT ON COLUMN flywheel.review_queue.variant IS 'Of the step.';
 COMMENT ON COLUMN flywheel.review_queue.priority IS 'The higher, the sooner.';
-COMMENT ON COLUMN flywheel.review_queue.why IS 'What speaks for it, as far as that says nothing about the verdict.';
+COMMENT ON COLUMN flywheel.review_queue.why IS 'What speaks for it, but for what the verdict is: for who plans. "it is worth a look" leaves little else than that it fails, so that flywheel.claim_review() says nothing of this to who labels.';

@@ -170,6 +170,13 @@ def test_nothing_says_what_the_judge_said(judged):
     assert judged.rows("SELECT DISTINCT why FROM flywheel.review_queue") in ([], [("it is worth a look",)])
 
 
+def test_why_a_step_is_to_be_labelled_is_the_same_whatever_the_verdict(judged):
+    judged.execute("""UPDATE flywheel.traces SET attributes = '{"feedback": -1}' WHERE id < 9""")
+    assert len(claimed(judged, n=16, design="priority")) == 16
+    why = "SELECT DISTINCT passed, why FROM flywheel.open_reviews JOIN flywheel.verdicts USING (step_id) ORDER BY 1"
+    assert judged.rows(why) == [(False, "first in the queue"), (True, "first in the queue")]
+
+
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [
