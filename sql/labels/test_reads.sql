@@ -27,10 +27,15 @@ BEGIN
         RAISE EXCEPTION 'reading the test split is logged, which a read-only transaction cannot do'
             USING ERRCODE = 'read_only_sql_transaction', HINT = 'Add WHERE split = ''dev'', or read it in a transaction that may write.';
     END IF;
-    INSERT INTO flywheel.test_reads (validator, what) VALUES (validator, what);
+    -- Once per statement: flywheel.alignment comes here for each version.
+    INSERT INTO flywheel.test_reads (validator, what, at)
+    SELECT note_test_read.validator, note_test_read.what, statement_timestamp()
+    WHERE NOT EXISTS (SELECT FROM flywheel.test_reads t
+                      WHERE t.validator = note_test_read.validator AND t.what = note_test_read.what
+                        AND t.reader = session_user AND t.at = statement_timestamp());
     RETURN (SELECT count(*) FROM flywheel.test_reads t WHERE t.validator = note_test_read.validator);
 END
 $$;
 
 COMMENT ON FUNCTION flywheel.note_test_read(text, text) IS
-'Logs in flywheel.test_reads that the session''s user reads the test split of a validator; returns how often that was done. Not in a read-only transaction, which therefore cannot read it.';
+'Logs in flywheel.test_reads that the session''s user reads the test split of a validator, once per statement; returns how often that was done. Not in a read-only transaction, which therefore cannot read it.';

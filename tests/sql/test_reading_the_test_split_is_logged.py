@@ -3,7 +3,7 @@
 import psycopg
 import pytest
 
-from tests.sql.alignment import judge_steps, label
+from tests.sql.alignment import judge_steps, label, say
 
 READS = "SELECT count(*) FROM flywheel.test_reads"
 
@@ -13,6 +13,7 @@ def labelled(fw):
     version = fw.judge("polite")
     steps = judge_steps(fw, version, [True] * 40)
     label(fw, steps, [True] * len(steps))
+    fw.steps = steps
     return fw
 
 
@@ -45,6 +46,16 @@ def test_where_it_is(labelled, query, reads):
 def test_every_reading_says_how_many_there_were(labelled):
     query = "SELECT test_reads FROM flywheel.alignment WHERE split = 'test'"
     assert [labelled.one(query) for _ in range(3)] == [1, 2, 3]
+
+
+def test_all_versions_at_once_are_one_reading(labelled):
+    say(labelled, labelled.judge("polite", model="large"), labelled.steps, [True] * 40)
+    query = "SELECT version, test_reads FROM flywheel.alignment WHERE split = 'test' ORDER BY version"
+    assert [labelled.rows(query) for _ in range(2)] == [[(1, 1), (2, 1)], [(1, 2), (2, 2)]]
+    with labelled.conn.transaction():
+        labelled.rows(query)
+        labelled.rows(query)
+    assert labelled.one(READS) == 4
 
 
 def test_a_reading_transaction_is_told_what_to_do(labelled):
