@@ -15,7 +15,8 @@ BEGIN
     l.split := (SELECT g.split FROM flywheel.trace_groups g WHERE g.trace_group = l.trace_group);
     IF l.split IS NULL THEN
         l.split := coalesce(splits[1], flywheel.split_of(l.trace_group));
-        INSERT INTO flywheel.trace_groups (trace_group, split) VALUES (l.trace_group, l.split);
+        INSERT INTO flywheel.trace_groups (trace_group, split) VALUES (l.trace_group, l.split)
+        ON CONFLICT DO NOTHING; -- under REPEATABLE READ, where it came out of sight: a serialization failure
     END IF;
     l.duplicate_of := (SELECT d.twin FROM unnest(twins, splits) AS d (twin, split) WHERE d.split <> l.split LIMIT 1);
 END

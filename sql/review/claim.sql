@@ -119,6 +119,7 @@ BEGIN
             GROUP BY l.step_id, l.validator
             HAVING count(*) = 1 AND min(l.rater) <> claim_review.rater
             ORDER BY random() LIMIT n
+            ON CONFLICT DO NOTHING -- under REPEATABLE READ, where it was taken out of sight: a serialization failure
             RETURNING step_id, validator
         ) SELECT array_agg(step_id), array_agg(validator) INTO steps, validators FROM taken;
     ELSIF design = 'priority' THEN
@@ -129,6 +130,7 @@ BEGIN
             FROM flywheel.review_queue q
             WHERE claim_review.validator IS NULL OR q.validator = claim_review.validator
             ORDER BY q.priority DESC, q.step_id DESC LIMIT n
+            ON CONFLICT DO NOTHING
             RETURNING step_id, validator
         ) SELECT array_agg(step_id), array_agg(validator) INTO steps, validators FROM taken;
     ELSE
@@ -145,6 +147,7 @@ BEGIN
             FROM chosen c JOIN flywheel.traces t ON t.id = c.step_id
             WHERE NOT c.labelled
             ORDER BY random()
+            ON CONFLICT DO NOTHING
             RETURNING step_id, validator
         ) SELECT array_agg(step_id), array_agg(validator) INTO steps, validators FROM taken;
     END IF;

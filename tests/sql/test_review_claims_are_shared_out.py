@@ -53,6 +53,21 @@ def test_raters_at_once_get_different_steps(judged, another, in_thread, design):
     assert len(steps) >= 10 if design == "priority" else len(steps) == 12
 
 
+@pytest.mark.parametrize("design", ["priority", "random"])
+def test_a_repeatable_read_that_cannot_see_a_claim_is_told_to_try_again(judged, another, design):
+    late = another(judged, autocommit=False)
+    late.conn.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+    late.one("SELECT count(*) FROM flywheel.traces")
+    taken = claimed(judged, n=40, design=design)
+    with pytest.raises(psycopg.errors.SerializationFailure):
+        claimed(late, "bob", n=40, design=design)
+    late.conn.rollback()
+    late.one("SELECT count(*) FROM flywheel.traces")
+    label(judged, taken[0])
+    with pytest.raises(psycopg.errors.SerializationFailure):
+        label(late, taken[0], "bob")
+
+
 def test_a_label_knows_how_its_step_was_chosen_and_closes_the_claim(judged):
     for step in claimed(judged, n=10):
         label(judged, step)
