@@ -19,11 +19,11 @@ def judge(fw, passed="t.id % 10 > 0"):
         FROM flywheel.traces t, flywheel.validators d WHERE d.kind = 'judge' ON CONFLICT DO NOTHING""")
 
 
-def label(fw, n, passed="v.passed"):
+def label(fw, n, passed="v.passed", design="random"):
     """n more steps."""
     fw.execute(f"""
-        INSERT INTO flywheel.labels (step_id, validator, passed)
-        SELECT v.step_id, 'polite', {passed}
+        INSERT INTO flywheel.labels (step_id, validator, passed, sampling_design)
+        SELECT v.step_id, 'polite', {passed}, '{design}'
         FROM flywheel.verdicts v WHERE NOT EXISTS (SELECT FROM flywheel.labels l WHERE l.step_id = v.step_id)
         ORDER BY v.step_id LIMIT {n}""")
 
@@ -48,6 +48,15 @@ def test_a_judge_that_is_often_wrong_needs_more_for_the_same_width(judged):
     assert 340 < labels + needed <= 385, "a coin's takes 385"
     assert "± 5 points" in why
     assert judged.one("SELECT half_width FROM flywheel.alignment_due") > 0.05
+
+
+def test_labels_that_chance_did_not_choose_give_no_rate(judged):
+    label(judged, 200, design="convenience")
+    labels, needed, why = due(judged)
+    assert labels > 100 and 0 < needed < 50
+    assert why == f"{needed} labels drawn by chance would give a corrected rate to ± 5 points"
+    assert judged.one("SELECT half_width FROM flywheel.alignment_due") is None
+    assert judged.one("SELECT rate FROM flywheel.corrected_metrics") is None
 
 
 def test_a_new_rubric_begins_anew(judged):
