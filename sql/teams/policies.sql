@@ -18,6 +18,11 @@ BEGIN
 END
 $$;
 
+CREATE POLICY team ON flywheel.trace_groups
+    USING ((SELECT flywheel.reads_every_pipeline()) OR EXISTS (SELECT FROM flywheel.labels l WHERE l.trace_group = trace_groups.trace_group));
+
+COMMENT ON POLICY team ON flywheel.trace_groups IS 'Those of labels that one sees: a session_id may name a user.';
+
 CREATE POLICY team ON flywheel.team_pipelines
     USING ((SELECT flywheel.reads_every_pipeline()) OR pg_has_role(to_regrole(quote_ident(team)), 'USAGE'));
 

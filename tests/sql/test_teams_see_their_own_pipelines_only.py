@@ -76,6 +76,20 @@ def test_a_member_sees_nothing_of_other_pipelines(fw, colors, member_of):
         assert seen or fw.one(f"SELECT count(*) FROM {relation}") == 0, relation
 
 
+def test_a_member_sees_the_sessions_of_its_own_labels_only(fw, colors, member_of):
+    fw.execute("UPDATE flywheel.traces SET session_id = pipeline || ' session'")
+    label = "INSERT INTO flywheel.labels (step_id, validator, passed) VALUES (%s, 'polite', true)"
+    for steps in colors.values():
+        fw.execute(label, (steps[0],))
+    teams = name_teams(fw, red=["red"], blue=["blue"])
+    reviewer = member_of("reviewer", teams=[teams["red"]])
+    groups = "SELECT trace_group FROM flywheel.trace_groups ORDER BY 1"
+    assert reviewer.execute(groups).fetchall() == [("red session",)]
+    fw.execute("UPDATE flywheel.traces SET session_id = 'a new one' WHERE id = %s", (colors["red"][1],))
+    reviewer.execute(label, (colors["red"][1],))
+    assert reviewer.execute(groups).fetchall() == [("a new one",), ("red session",)]
+
+
 def test_a_team_sees_its_own_metrics(fw, colors, member_of):
     teams = name_teams(fw, red=["red"], blue=["blue"])
     metrics = "SELECT pipeline, n, passed, failed FROM flywheel.metrics WHERE validator = 'short'"
