@@ -32,7 +32,10 @@ BEGIN
         RAISE EXCEPTION 'label % was given under rubric version % of "%", which is not in use', NEW.id, NEW.rubric_version, NEW.validator
             USING ERRCODE = 'invalid_parameter_value', HINT = 'INSERT a new label: it is given under the current rubric.';
     END IF;
-    NEW.created_at := now();
+    -- The same answer, said again or with another critique, may have been known when a version was made.
+    IF NEW.step_changed_at IS NOT NULL OR (NEW.passed, NEW.score, NEW.category) IS DISTINCT FROM (OLD.passed, OLD.score, OLD.category) THEN
+        NEW.created_at := now();
+    END IF;
     NEW.example_approved_by := NULL;
     NEW.example_approved_at := NULL;
     IF NEW.step_changed_at IS NOT NULL THEN
@@ -45,7 +48,7 @@ END
 $$;
 
 COMMENT ON FUNCTION flywheel.renew_label() IS
-'Trigger: an answer that is given again is given now, of the step as it is now; what was approved was another one.';
+'Trigger: another answer is given now, of the step as it is now; what was approved was another one.';
 
 CREATE FUNCTION flywheel.another_twin() RETURNS trigger
     LANGUAGE plpgsql

@@ -56,7 +56,7 @@ COMMENT ON COLUMN flywheel.labels.rater IS 'Who says so; default the session''s 
 COMMENT ON COLUMN flywheel.labels.sampling_design IS
 'How the step was chosen, which decides what may be estimated from the label. random: each step alike. verdict_balanced: as many of each verdict of the judge. class_balanced: as many of each human answer. stratified: with the inclusion_probability of its stratum, as flywheel.plan_labels says. priority: the review queue put it first. convenience: nobody knows. flywheel.claim_review() records it.';
 COMMENT ON COLUMN flywheel.labels.inclusion_probability IS 'Probability that the design chose this step, over 0 up to 1; NULL where it is not known.';
-COMMENT ON COLUMN flywheel.labels.created_at IS 'When it was given.';
+COMMENT ON COLUMN flywheel.labels.created_at IS 'When this answer was given; another critique leaves it as it is.';
 COMMENT ON COLUMN flywheel.labels.created_by IS 'The database user who wrote it.';
 COMMENT ON COLUMN flywheel.labels.pipeline IS 'Of the step.';
 COMMENT ON COLUMN flywheel.labels.node IS 'Of the step.';

@@ -69,6 +69,8 @@ def test_a_label_older_than_the_version_is_held_out_on_test_only(fw):
     say(fw, second, steps, [True] * len(steps))
     held_out = "SELECT split, bool_and(held_out) FROM flywheel.aligned WHERE version_id = %s GROUP BY 1 ORDER BY 1"
     assert fw.rows(held_out, second) == [("dev", False), ("few_shot", False), ("test", True)]
+    fw.execute("UPDATE flywheel.labels SET passed = passed, critique = 'The same, in other words.'")
+    assert fw.rows(held_out, second) == [("dev", False), ("few_shot", False), ("test", True)]
     assert fw.rows(held_out, first) == [("dev", True), ("few_shot", True), ("test", True)]
 
 
