@@ -185,6 +185,21 @@ def test_a_label_that_was_given_meanwhile_is_thought_over(judged):
     assert sorted(labels(judged), key=str) == [(False, "no", "ann", "random"), *[(True, None, "ann", "random")] * 2]
 
 
+def test_a_label_that_comes_late_still_knows_how_its_step_was_chosen(judged):
+    terminal = Terminal("review", "helpful", "--dsn", judged.dsn, "--rater", "ann", "--design", "random")
+    terminal.until("q quit")
+    judged.db.execute("UPDATE flywheel.review_claims SET until = now() - interval '1 second'")
+    assert judged.value("SELECT count(*) FROM flywheel.claim_review('bob', 3, 'helpful', 'random')") == 3
+    for n in (1, 2, 3):
+        terminal.press("p")
+        terminal.until("Why?")
+        terminal.press("\n")
+        terminal.until(f"{n} labelled, 0 of {n} as the judge")
+    assert terminal.end() == 0
+    assert labels(judged) == [(True, None, "ann", "random")] * 3
+    assert judged.value("SELECT count(*) FROM flywheel.labels WHERE inclusion_probability = 1") == 3
+
+
 def test_a_step_that_changed_since_its_label_is_labelled_anew(judged):
     assert piped(judged, "f\n" * 3, "helpful", "--rater", "ann").returncode == 0
     judged.db.execute("UPDATE flywheel.traces SET output = 'another'")
