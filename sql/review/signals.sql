@@ -60,6 +60,9 @@ CROSS JOIN LATERAL (
     FROM flywheel.labels l
     LEFT JOIN flywheel.verdicts v ON v.step_id = l.step_id AND v.version_id = d.version_id
     WHERE l.validator = d.validator AND l.rubric_version = r.version AND l.step_changed_at IS NULL
+      AND NOT EXISTS (SELECT FROM flywheel.labels n
+                      WHERE n.step_id = l.step_id AND n.validator = d.validator AND n.rubric_version = d.rubric_version
+                        AND n.step_changed_at IS NULL)
     LIMIT 200) s
 UNION ALL
 SELECT s.step_id, s.validator, 'doubt', 1 + s.disagreement

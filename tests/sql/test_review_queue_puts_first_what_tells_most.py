@@ -61,6 +61,21 @@ def test_a_new_rubric_brings_labelled_steps_back_first_those_where_the_judge_dif
     assert 2 not in queue(judged)
 
 
+def test_all_labels_of_an_earlier_rubric_come_back_in_turn(judged):
+    steps = judged.insert(*["more"] * 210)
+    judge(judged, f"t.id >= {steps[0]}")
+    for step in steps:
+        label(judged, step)
+    judged.judge(rubric="Passes if it is very polite.")
+    rounds = 0
+    while waiting := queue(judged):
+        judged.execute("INSERT INTO flywheel.labels (step_id, validator, passed) "
+                       "SELECT unnest(%s::bigint[]), 'polite', true", (waiting,))  # fmt: skip
+        rounds += 1
+    assert rounds == 2
+    assert judged.one("SELECT stale FROM flywheel.rubric_status WHERE validator = 'polite'") == 0
+
+
 def test_a_code_validator_is_in_it_from_its_rubric_on(judged):
     judged.validator("short")
     judged.insert("much too long")
