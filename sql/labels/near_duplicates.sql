@@ -1,7 +1,8 @@
 -- Steps of different trace groups with nearly the same text: one in the prompt and the other in the test would measure memory.
 -- Nearly the same: but for one or two words. Found without a scan: the pairs of words in a text are dealt into 12 parts by
 -- hash, and each part is one key. Two words that differ touch 8 pairs at most, and so leave 4 of the 12 keys as they are,
--- whatever the length. MinHash over shingles, the usual way, takes every step of a long prompt template for every other.
+-- whatever the length; fewer where a part is empty, which has no key. MinHash over shingles, the usual way, takes every step
+-- of a long prompt template for every other.
 
 CREATE FUNCTION flywheel.shingles(content text) RETURNS int[]
     LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE STRICT -- plpgsql, here and below: it keeps the plan, which takes longer than the work
@@ -32,7 +33,7 @@ END
 $$;
 
 COMMENT ON FUNCTION flywheel.shingle_keys(int[]) IS
-'Internal: a key for each twelfth of the shingles; texts that differ in one or two words have at least four in common, short ones half of theirs. None for fewer than five words: "Yes" is not a duplicate of "Yes".';
+'Internal: a key for each twelfth of the shingles; texts that differ in one or two words have all but eight in common, short ones more. None for fewer than five words: "Yes" is not a duplicate of "Yes".';
 
 CREATE FUNCTION flywheel.near_duplicates(trace_group text, shingles int[], keys int[])
     RETURNS TABLE (label_id bigint, split text)
@@ -49,7 +50,7 @@ BEGIN
             WHERE l.keys && near_duplicates.keys AND l.trace_group <> near_duplicates.trace_group
               AND l.step_changed_at IS NULL AND l.duplicate_of IS NULL
               AND (SELECT count(*) FROM unnest(l.keys) AS k WHERE k = ANY (near_duplicates.keys))
-                  >= least(4, (cardinality(near_duplicates.keys) + 1) / 2)
+                  >= greatest(1, cardinality(near_duplicates.keys) - least(8, cardinality(shingles) / 4)) -- as d.differing below
             GROUP BY l.keys, l.split
             ORDER BY l.keys = near_duplicates.keys DESC, 1 LIMIT 20
         ) c

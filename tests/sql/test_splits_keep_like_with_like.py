@@ -7,7 +7,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-KEYS = "flywheel.shingle_keys(flywheel.shingles(%s))"
 WORDS = [f"w{n}" for n in range(500)]
 
 
@@ -42,21 +41,33 @@ def groups_of(fw, split: str, n: int) -> list[str]:
     return [name for name in names if fw.one("SELECT flywheel.split_of(%s)", name) == split][:n]
 
 
+def twins(fw, labelled: str, other: str) -> int:
+    """How many near-duplicates the other one has, where only this one is labelled."""
+    fw.execute("DELETE FROM flywheel.labels")
+    label(fw, step(fw, "a", labelled))
+    near = "SELECT count(*) FROM flywheel.shingles(%s) AS s, flywheel.near_duplicates('b', s, flywheel.shingle_keys(s))"
+    return fw.one(near, other)
+
+
 @given(st.integers(0, 10**9), st.data())
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_texts_that_differ_in_one_or_two_words_are_found_whatever_their_length(full_fw, seed, data):
+    if not full_fw.one("SELECT EXISTS (SELECT FROM flywheel.validators)"):
+        full_fw.judge("polite")
     words = text(seed, data.draw(st.integers(40, 300))).split()
     changed = list(words)
     for _ in range(data.draw(st.integers(1, 2))):
         where = data.draw(st.integers(0, len(changed) - 1))
         change = data.draw(st.sampled_from(["replace", "insert", "remove"]))
         changed[where : where + (change != "insert")] = [] if change == "remove" else [f"new{seed}"]
-    common = full_fw.one(
-        "SELECT cardinality(ARRAY(SELECT unnest(a) INTERSECT SELECT unnest(b))) "
-        f"FROM (SELECT {KEYS}, {KEYS}) s (a, b)",
-        " ".join(words), " ".join(changed),
-    )  # fmt: skip
-    assert common >= 4
+    assert twins(full_fw, " ".join(words), " ".join(changed)) == 1
+
+
+def test_a_text_without_words_for_every_key_is_found_too(judged):
+    """Of some 40 words: where a twelfth of the hashes has none, fewer than four keys may stay."""
+    for seed in range(100):
+        words = text(seed, 40).split()
+        assert twins(judged, " ".join(words), " ".join(["new", *words[1:27], "newer", *words[28:]])) == 1, seed
 
 
 def test_case_punctuation_and_space_make_no_difference(full_fw):

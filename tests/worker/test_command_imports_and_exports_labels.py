@@ -137,7 +137,7 @@ HEADER = "step_id,validator,passed,critique\n"
 @pytest.mark.parametrize("path", ["csv", "-"])
 def test_what_excel_saves(labelled, tmp_path, path):
     """A byte order mark, CRLF, TRUE and FALSE, quotes that are doubled; in whatever locale."""
-    text = f"\ufeff{HEADER}1,polite,TRUE,\"caf\xe9 \"\"x\"\"\nand\"\n\n2,polite,FALSE,\n".replace("\n", "\r\n")
+    text = f'\ufeff{HEADER}1,polite,TRUE,"caf\xe9 ""x""\nand"\n\n2,polite,FALSE,\n'.replace("\n", "\r\n")
     file = "-" if path == "-" else tmp_path / "labels.csv"
     if path != "-":
         file.write_bytes(text.encode())
