@@ -43,6 +43,28 @@ def found(verdict, text, **config):
         ("api_key", "ghp_" + "a1B2" * 9, "ghp_" + "a1B2" * 9),
         ("api_key", 'api_key = "0123456789abcdef0123"', 'api_key = "0123456789abcdef0123'),
         ("api_key", "-----BEGIN RSA PRIVATE KEY-----", "-----BEGIN RSA PRIVATE KEY-----"),
+        ("api_key", "-----BEGIN PGP PRIVATE KEY BLOCK-----", "-----BEGIN PGP PRIVATE KEY BLOCK-----"),
+        ("api_key", "gsk_" + "a1B2" * 13, "gsk_" + "a1B2" * 13),
+        ("credit_card", "Anna,4111111111111111,12/29", "4111111111111111"),  # a row of a CSV file
+        ("credit_card", "No.4111111111111111-", "4111111111111111"),
+        ("credit_card", "4111 1111 1111 1111 04/29", "4111 1111 1111 1111"),  # its date and code follow it
+        ("credit_card", "4111 1111 1111 1111 123", "4111 1111 1111 1111"),
+        ("iban_code", "wire it to LU28 0019 4006 4475 0000 by Friday", "LU28 0019 4006 4475 0000"),
+        ("iban_code", "BE68 5390 0754 7034 from here", "BE68 5390 0754 7034"),
+        ("iban_code", "ES76-2077-0024-0031-0257-5766", "ES76-2077-0024-0031-0257-5766"),
+        ("us_ssn", "123\u201145\u20116789", "123\u201145\u20116789"),
+        ("us_ssn", "SSN 123.45.6789", "123.45.6789"),
+        ("phone_number", "phone:4155552671", "4155552671"),
+        ("phone_number", "Anna,415-555-2671,94107", "415-555-2671"),
+        ("phone_number", "Tel.030/1234567", "030/1234567"),
+        ("phone_number", "08-123 456 78", "08-123 456 78"),
+        ("phone_number", "415\u2011555\u20112671", "415\u2011555\u20112671"),
+        ("phone_number", "+55 11 91234-5678", "+55 11 91234-5678"),
+        ("phone_number", "mobile 98765 43210", "98765 43210"),
+        ("email_address", "__a.b@example.com__", "__a.b@example.com"),
+        ("email_address", "a.b@example.com-Anna", "a.b@example.com"),
+        ("ip_address", "IP:203.0.113.7:8080", "203.0.113.7"),
+        ("ip_address", "::ffff:203.0.113.7", "::ffff:203.0.113.7"),
     ],
 )
 def test_each_kind_is_found_where_it_is(verdict, kind, text, value):
@@ -64,10 +86,26 @@ def test_each_kind_is_found_where_it_is(verdict, kind, text, value):
         "me @ home, @user, a@b",
         "the password is long enough",
         "Apartment 1987 74, ZIP 12345-6789",
+        "0.4111111111111111 and 0,4111111111111111",
+        "version 123.45.6789",
+        "Order 1234-5678-90, ticket: 2024-11-0045, part number 12-345-6789",
+        "call them in 2024-2025, at 37.7749295, 1.234.567.890 times",
     ],
 )
 def test_what_only_looks_like_it_is_not(verdict, text):
     assert found(verdict, text) == []
+
+
+def test_numbers_side_by_side_are_each_found(verdict):
+    assert found(verdict, "BE68 5390 0754 7034 BE71 0961 2345 6769") == [
+        ("iban_code", "BE68 5390 0754 7034"),
+        ("iban_code", "BE71 0961 2345 6769"),
+    ]
+
+
+def test_the_place_of_a_private_key_is_the_whole_of_it(verdict):
+    key = "-----BEGIN EC PRIVATE KEY-----\nMHcCAQEEIAAA\n-----END EC PRIVATE KEY-----"
+    assert found(verdict, f"It is {key}.") == [("api_key", key)]
 
 
 def test_the_value_is_nowhere_in_the_verdict(verdict):
