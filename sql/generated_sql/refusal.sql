@@ -39,11 +39,13 @@ BEGIN
      WHERE NOT c.reads AND c.nspname || '.' || c.proname <> ALL (functions) AND NOT (c.bare AND c.proname = ANY (functions))
      ORDER BY 1 LIMIT 1)
     UNION ALL
-    -- A text that becomes one of these is looked up in the catalog.
-    (SELECT format('uses type %s, which is not allowed', m[3]::oid::regtype)
-     FROM tree, regexp_match(nodes, (SELECT ' :(?!\w*typmod)\w*typ\w* (\(o (\d+ )*)?(' || string_agg(t.oid::text, '|') || ')\M' FROM pg_type t
-                                     WHERE t.typname ~ '^_?reg(class|collation|namespace|oper|operator|proc|procedure|role|type|database)$')) AS m
-     WHERE m IS NOT NULL)
+    -- A text that becomes one of these, or a row of the catalog, which has columns of them, is looked up in the catalog.
+    (SELECT format('uses type %s, which is not allowed', t.oid::regtype)
+     FROM tree, regexp_matches(nodes, ' :(?!\w*typmod)\w*typ\w* (?:\(o )?(\d[\d ]*)', 'g') AS m, string_to_table(btrim(m[1]), ' ') AS id
+          JOIN pg_type t ON t.oid = id::oid LEFT JOIN pg_type e ON e.oid = t.typelem
+     WHERE coalesce(e.typname, t.typname) ~ '^(aclitem|reg(class|collation|namespace|oper|operator|proc|procedure|role|type|database))$'
+        OR t.typnamespace = 'pg_catalog'::regnamespace AND coalesce(e.typtype, t.typtype) = 'c'
+     ORDER BY 1 LIMIT 1)
     UNION ALL
     -- The conditions of a domain, and of what it is part of, call functions.
     (SELECT format('uses type %s, which is not allowed', t.oid::regtype)

@@ -259,6 +259,14 @@ SELECT count(*) FROM json_to_record('{"a": ["planted.secrets"]}') AS r (a regcla
 SELECT JSON_VALUE(jsonb '"planted.secrets"', '$' RETURNING regclass)
 --== refused or invalid: ... in a table of JSON
 SELECT 1 FROM JSON_TABLE(jsonb '["planted.secrets"]', '$[*]' COLUMNS (a regclass PATH '$'))
+--== refused: is there such a role? in a right that it has
+SELECT (customer || '=r/postgres')::aclitem FROM orders
+--== refused: ... in JSON
+SELECT 1 FROM json_to_record('{"a": "nobody=r/nobody"}') AS r (a aclitem)
+--== refused: what is a role's name?
+SELECT acldefault('r', 10)
+--== refused: is there such a type? in a row of the catalog
+SELECT json_populate_record(NULL::pg_prepared_statements, '{"parameter_types": ["planted.secrets"]}')
 --== ok: a length that is also the number of such a type
 SELECT customer::varchar(2201), '1'::varchar(2202) FROM orders
 --== ok: a text search by its configuration
