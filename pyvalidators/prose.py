@@ -90,10 +90,11 @@ def readability(output: str, *, min_ease: float) -> Verdict:
     score: the reading ease.
     details: {"words", "sentences", "syllables"}.
     """
-    words = _LATIN.findall(output.casefold())
+    text = output.casefold()  # of ß it makes letters that are Latin
+    words = _LATIN.findall(text)
     if len(words) < FEW_WORDS:
         return Verdict(None, reason=f"{len(words)} words are too few to tell, expected {FEW_WORDS}")
-    sentences = sum(map(_sentences, filter(_LATIN.search, output.splitlines())))
+    sentences = sum(map(_sentences, filter(_LATIN.search, text.splitlines())))
     syllables = sum(map(_syllables, words))
     ease = 206.835 - 1.015 * len(words) / sentences - 84.6 * syllables / len(words)
     return Verdict(

@@ -32,6 +32,10 @@ def test_lines_of_a_list_are_sentences(verdict):
     assert json.loads(verdict("readability", {"min_ease": 0}, listed).details)["sentences"] == 9
 
 
+def test_letters_that_only_fold_to_latin_ones_make_lines_and_words_alike(verdict):
+    assert json.loads(verdict("readability", {"min_ease": 0}, "ß " * 20).details)["sentences"] == 1
+
+
 @pytest.mark.parametrize("output", [None, "", "Too short to tell.", "你好" * 100, "\0" * 50])
 def test_too_few_english_words_abstain(verdict, output):
     assert verdict("readability", {"min_ease": 60}, output).status == "abstained"
