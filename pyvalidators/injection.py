@@ -57,8 +57,8 @@ def _plain(text: str) -> str:
 
 
 _RULES = (
-    "(?:instruction|prompt|rule|guideline|direction|message|command|conversation|context|training|programming|policy"
-    "|policies|constraint|restriction|told|said)s?"
+    "(?:instruction|prompt|rule|guideline|direction|message|command|order|conversation|context|training|programming|policy"
+    "|policies|constraint|restriction|protocol|safeguard|guardrail|ethic|moral|told|said)s?"
 )
 _MODEL = (
     "(?:chat ?gpt|gpt(?:-?[345])?|openai|claude|gemini|bard|llama|(?:large )?language model"
@@ -85,8 +85,13 @@ _SIGNS = {
     "override": _sign(
         0.8,
         r"(?:ignore|disregard|forget|override|bypass|discard|neglect|overlook|(?:do not|don't) follow|stop following) "
-        r"(?:\w+ ){0,4}?(?:previous|prior|above|preceding|earlier|all|any|every|your|initial|original|everything)\b"
+        r"(?:\w+ ){0,4}?"
+        r"(?:prev(?:ious)?|prior|above|preceding|earlier|all|any|every|your|initial|original|everything)\b"
         rf"[^.!?]{{0,40}}?\b{_RULES}\b",
+        r"(?:ignore|disregard|forget|override|bypass|(?:do not|don't) (?:follow|obey)) (?:\w+ ){0,4}?system prompt\b",
+        r"(?:ignore|disregard|forget) everything (?:\w+ ){0,3}?(?:above|before|previously|so far|until now)\b",
+        r"(?:your|content|safety|ethical) (?:\w+ )?(?:guideline|rule|polic|filter|restriction|safeguard|protocol)\w* "
+        r"(?:is|are|has been|have been) (?:now )?(?:no longer|disabled|lifted|removed|suspended|deactivated|off)\b",
         r"new (?:instructions|rules) (?:are|follow|:)",
     ),
     "leak": _sign(
@@ -94,7 +99,13 @@ _SIGNS = {
         r"(?:reveal|print|repeat|show|output|display|tell me|give me|what (?:is|are|was|were)|copy|leak|summarize|say) "
         r"(?:\w+ ){0,4}?(?:your|the|all|full|above|previous) (?:\w+ ){0,2}?"
         r"(?:(?:system|initial|original|hidden|secret|pre|first) ?-?(?:prompts?|instructions?|messages?)"
-        r"|(?:prompts?|instructions?|text|words|sentences) (?:above|before|verbatim|prior))",
+        r"|(?:prompts?|instructions?) (?:above|before|verbatim|prior))",
+        r"(?:reveal|print|repeat|show|output|display|copy|leak|say) (?:\w+ ){0,4}?"
+        r"(?:(?:text|words|sentences|everything) (?:\w+ ){0,4}?(?:above|before this|verbatim|in your context)"
+        r"|(?:above|previous|preceding|prior) (?:prompts?|instructions?|directions?))\b",
+        r"(?:reveal|print|repeat|show|output|display|copy|leak|tell|give|gimme|what (?:is|are|was|were)) (?:me |us )?"
+        r"(?:your|ur|you were given) (?:\w+ ){0,2}?(?:prompt|instructions)\b(?! (?:for|to|on|about|regarding|of)\b)",
+        r"(?:text|contents?|wording) of (?:your|the) (?:system )?(?:prompt|message|instructions)\b",
     ),
     "control": _sign(
         0.8,
@@ -107,7 +118,9 @@ _SIGNS = {
         0.7,
         r"dan(?:'s)?(?= (?:mode|can|is|will|has|stands|means|as|should|would)\b)",
         r"(?:do anything now|(?:developer|dev|debug(?:ging)?|god|evil|dude|sudo|maintenance|aim|opposite) mode)\b",
-        r"(?:jail ?(?:break|broke)\w*|evil ?(?:bot|confidant)|anti-?(?:gpt|dan)|(?!chatgpt)\w{1,20}gpt)\b",
+        # Of a phone it is a topic.
+        r"jail ?(?:break|broke)\w*+(?! (?:\w+ )?(?:i?phones?|ipads?|ios|android|devices?|consoles?|kindle|tvs?)\b)",
+        r"(?:evil ?(?:bot|confidant)|anti-?(?:gpt|dan)|(?!chatgpt)\w{1,20}gpt)\b",
     ),
     "persona": _sign(
         0.3,
