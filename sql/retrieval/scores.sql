@@ -6,7 +6,10 @@ AS $$
     -- trec_eval's order: single precision scores, ties by document id in reverse. Without scores, as they stand.
     WITH docs AS (
         SELECT CASE jsonb_typeof(d) WHEN 'object' THEN d ->> 'id' ELSE d #>> '{}' END AS doc, place,
-               CASE WHEN jsonb_typeof(d -> 'score') = 'number' THEN (d ->> 'score')::double precision::real END AS score
+               -- What is too large or too small for a real is its largest, or 0: the cast would raise.
+               CASE WHEN jsonb_typeof(d -> 'score') IS DISTINCT FROM 'number' THEN NULL
+                    WHEN abs((d ->> 'score')::numeric) < 1e-44 THEN 0
+                    ELSE greatest(least((d ->> 'score')::numeric, 3.4e38), -3.4e38)::real END AS score
         FROM jsonb_array_elements(CASE jsonb_typeof(context) WHEN 'array' THEN context ELSE '[]' END) WITH ORDINALITY AS c (d, place)
     ), placed AS (
         SELECT o.doc, row_number() OVER (ORDER BY
@@ -25,14 +28,16 @@ AS $$
     SELECT g.key, (g.value #>> '{}')::double precision
     FROM jsonb_each(CASE WHEN expected ~ '^\s*\{' THEN expected::jsonb END) g
     UNION ALL
-    SELECT DISTINCT CASE jsonb_typeof(d) WHEN 'object' THEN d ->> 'id' ELSE d #>> '{}' END, 1.0::double precision
-    FROM jsonb_array_elements(CASE WHEN expected ~ '^\s*\[' THEN expected::jsonb END) d
+    SELECT DISTINCT i.id, 1.0::double precision
+    FROM jsonb_array_elements(CASE WHEN expected ~ '^\s*\[' THEN expected::jsonb END) d,
+         LATERAL (SELECT CASE jsonb_typeof(d) WHEN 'object' THEN d ->> 'id' ELSE d #>> '{}' END) AS i (id)
+    WHERE i.id IS NOT NULL
     UNION ALL
     SELECT expected, 1.0 WHERE expected !~ '^\s*[\[{]' AND expected <> ''
 $$;
 
 COMMENT ON FUNCTION flywheel.relevance(text) IS
-'Relevant documents. expected: JSON array of ids, JSON object of id to grade (0: judged and not relevant, as bpref needs it), or one id. Documents that are not named are not judged.';
+'Relevant documents. expected: JSON array of ids, JSON object of id to grade (0: judged and not relevant, as bpref needs it; negative: not judged), or one id. Documents that are not named are not judged.';
 
 CREATE FUNCTION flywheel.graded(context jsonb, expected text) RETURNS TABLE (rank bigint, grade double precision)
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
@@ -99,10 +104,10 @@ CREATE FUNCTION flywheel.bpref(context jsonb, expected text) RETURNS double prec
     RETURN (SELECT coalesce(sum(1 - CASE WHEN f.worse IS NULL OR f.worse = 0 THEN f.worse
                                          ELSE least(f.worse, n.relevant)::float8 / least(n.judged - n.relevant, n.relevant) END), 0)
                    / max(n.relevant)
-            FROM (SELECT flywheel.relevant(expected) AS relevant, (SELECT count(*) FROM flywheel.relevance(expected)) AS judged) n
+            FROM (SELECT flywheel.relevant(expected) AS relevant, (SELECT count(*) FROM flywheel.relevance(expected) e WHERE e.grade >= 0) AS judged) n
             LEFT JOIN (
-                SELECT g.grade, count(*) FILTER (WHERE g.grade <= 0) OVER (ORDER BY g.rank) AS worse
-                FROM flywheel.graded(context, expected) g WHERE g.grade IS NOT NULL) f ON f.grade > 0);
+                SELECT g.grade, count(*) FILTER (WHERE g.grade = 0) OVER (ORDER BY g.rank) AS worse
+                FROM flywheel.graded(context, expected) g WHERE g.grade >= 0) f ON f.grade > 0);
 
 COMMENT ON FUNCTION flywheel.precision_at_k(jsonb, text, int) IS
 'Share of relevant documents among the first k ranks, 0..1; ranks that are missing count as not relevant (trec_eval P_k). Arguments: see flywheel.ranking and flywheel.relevance.';

@@ -80,6 +80,20 @@ def test_without_scores_documents_count_as_they_stand_and_once(fw):
     assert value(fw, "flywheel.precision_at_k(c, e, 4)", ["x", {"id": "y"}], "y") == 0.25
 
 
+def test_scores_that_no_real_holds_are_ordered_all_the_same(fw):
+    context = [{"id": "a", "score": 1e-300}, {"id": "b", "score": -1e300}, {"id": "c", "score": 1e300}]
+    assert fw.rows("SELECT doc FROM flywheel.ranking(%s) ORDER BY rank", json.dumps(context)) == [("c",), ("a",), ("b",)]
+
+
+def test_what_has_no_id_is_not_expected(fw):
+    assert value(fw, "flywheel.recall_at_k(c, e, 5)", ["a"], ["a", None, {"text": "b"}]) == 1
+
+
+def test_a_negative_grade_is_no_judgement_to_bpref_as_trec_eval_has_it(fw):
+    assert value(fw, "flywheel.bpref(c, e)", ["a", "b"], {"a": -1, "b": 1, "c": 0}) == 1
+    assert value(fw, "flywheel.bpref(c, e)", ["a", "b"], {"a": 0, "b": 1, "c": -2}) == 0
+
+
 def test_grades_count_in_ndcg(fw):
     best = value(fw, "flywheel.ndcg_at_k(c, e, 2)", ["a", "b"], {"a": 3, "b": 1})
     worse = value(fw, "flywheel.ndcg_at_k(c, e, 2)", ["b", "a"], {"a": 3, "b": 1})
