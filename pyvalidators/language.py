@@ -92,9 +92,10 @@ def detect(text: str) -> str | None:
     return _RENAMED.get(code, code)
 
 
-# CLD2 takes no text with these: controls, surrogates, and what is not a character in any of the 17 planes.
+# Addresses are in no language. CLD2 takes no text with these: controls, surrogates, and what is not a character in any
+# of the 17 planes.
 _UNREADABLE = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef"
+    r"https?://[!-~]++|[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef"
     + "".join(chr(plane << 16 | last) for plane in range(17) for last in (0xFFFE, 0xFFFF))
     + "]"
 )
