@@ -1,8 +1,9 @@
 """Validators of tool calls, in an agent's output or over a run.
 
-A call is JSON: {"tool", "arguments"} or {"name", "arguments"}; OpenAI's {"function": {"name", "arguments"}}, also in a
-message's "tool_calls"; Anthropic's {"type": "tool_use", "name", "input"}, also in a message's "content". A list is
-several calls. Arguments may be JSON in a string, as OpenAI has them. flywheel.tool_calls reads the same in SQL.
+A call is JSON: {"tool", "arguments"} or {"name", "arguments"}, LangChain's {"name", "args"}; OpenAI's
+{"function": {"name", "arguments"}}, also in a message's "tool_calls"; Anthropic's {"type": "tool_use", "name",
+"input"}, also in a message's "content". A list is several calls. Arguments may be JSON in a string, as OpenAI has them.
+flywheel.tool_calls reads the same in SQL.
 """
 
 import json
@@ -44,10 +45,12 @@ def _calls(value: object) -> list[Call]:
     if isinstance(value.get("function"), dict):
         value = value["function"]
     name = value.get("tool", value.get("name"))
-    is_call = "tool" in value or "arguments" in value or value.get("type") == "tool_use"
+    is_call = not {"tool", "arguments", "args"}.isdisjoint(value) or value.get("type") == "tool_use"
     if not isinstance(name, str) or not is_call:
         return []  # some other JSON, or the definition of a tool
-    given = value.get("input", {}) if value.get("type") == "tool_use" else value.get("arguments", {})
+    given = value.get("arguments", value.get("args", {}))
+    if value.get("type") == "tool_use":
+        given = value.get("input", {})
     if isinstance(given, str):
         try:
             given = decode(given or "{}")
@@ -65,8 +68,8 @@ def tool_call_valid(output: str, *, tools: list[dict]) -> Verdict | bool:
     """Passes when each tool call of the output names one of `tools` and its arguments fit that tool's JSON Schema.
 
     promptfoo's is-valid-openai-tools-call. Fails on JSON that is cut off or broken. Abstains when the output is NULL
-    or has no call. Calls: {"tool", "arguments"} or {"name", "arguments"}, OpenAI's tool_calls, Anthropic's tool_use;
-    alone, in a list or in a message.
+    or has no call. Calls: {"tool", "arguments"} or {"name", "arguments"}, LangChain's {"name", "args"}, OpenAI's
+    tool_calls, Anthropic's tool_use; alone, in a list or in a message.
     tools: the definitions as they go to the model: OpenAI's {"type": "function", "function": {"name", "parameters"}},
         or {"name"} with the schema as "parameters", "input_schema" (Anthropic) or "inputSchema" (MCP); without a
         schema any arguments fit. Draft 2020-12 unless "$schema" says otherwise; "format" is not checked.

@@ -38,14 +38,14 @@ BEGIN
     CROSS JOIN LATERAL (SELECT CASE jsonb_typeof(p.part -> 'function') WHEN 'object' THEN p.part -> 'function' ELSE p.part END) AS f (call)
     CROSS JOIN LATERAL (
         SELECT coalesce(f.call -> 'tool', f.call -> 'name'),
-               CASE f.call ->> 'type' WHEN 'tool_use' THEN f.call -> 'input' ELSE f.call -> 'arguments' END) AS c (name, arguments)
-    WHERE jsonb_typeof(c.name) = 'string' AND (f.call ?| '{tool,arguments}' OR f.call ->> 'type' = 'tool_use');
+               CASE f.call ->> 'type' WHEN 'tool_use' THEN f.call -> 'input' ELSE coalesce(f.call -> 'arguments', f.call -> 'args') END) AS c (name, arguments)
+    WHERE jsonb_typeof(c.name) = 'string' AND (f.call ?| '{tool,arguments,args}' OR f.call ->> 'type' = 'tool_use');
     RETURN coalesce(calls, '[]');
 END
 $$;
 
 COMMENT ON FUNCTION flywheel.tool_calls(text) IS
-'The tool calls of an output, as a jsonb array of {"tool", "arguments"}; [] when it has none. Reads {"tool" or "name", "arguments"}, OpenAI''s tool_calls and Anthropic''s tool_use, alone, in an array or in a message.';
+'The tool calls of an output, as a jsonb array of {"tool", "arguments"}; [] when it has none. Reads {"tool" or "name", "arguments" or "args"}, OpenAI''s tool_calls and Anthropic''s tool_use, alone, in an array or in a message.';
 
 CREATE FUNCTION flywheel.calls_of(step flywheel.traces) RETURNS jsonb
     LANGUAGE sql IMMUTABLE

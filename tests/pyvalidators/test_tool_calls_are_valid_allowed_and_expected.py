@@ -31,6 +31,8 @@ def openai(tool, arguments):
         ({"name": "find", "arguments": '{"q": "é漢"}'}, None),
         (openai("search", '{"q": "a"}'), None),
         (openai("now", ""), None),
+        ({"tool_calls": [{"name": "search", "args": {"q": "a"}, "id": "1", "type": "tool_call"}]}, None),  # LangChain
+        ({"name": "search", "args": {}}, "search: $: 'q' is a required property"),
         ([{"type": "text", "text": "hm"}, {"type": "tool_use", "name": "find", "input": {"q": "a"}}], None),
         ([call("now"), call("search", q="a")], None),
         (call("search"), "search: $: 'q' is a required property"),

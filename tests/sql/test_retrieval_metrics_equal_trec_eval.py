@@ -82,7 +82,8 @@ def test_without_scores_documents_count_as_they_stand_and_once(fw):
 
 def test_scores_that_no_real_holds_are_ordered_all_the_same(fw):
     context = [{"id": "a", "score": 1e-300}, {"id": "b", "score": -1e300}, {"id": "c", "score": 1e300}]
-    assert fw.rows("SELECT doc FROM flywheel.ranking(%s) ORDER BY rank", json.dumps(context)) == [("c",), ("a",), ("b",)]
+    ranked = fw.rows("SELECT doc FROM flywheel.ranking(%s) ORDER BY rank", json.dumps(context))
+    assert ranked == [("c",), ("a",), ("b",)]
 
 
 def test_what_has_no_id_is_not_expected(fw):

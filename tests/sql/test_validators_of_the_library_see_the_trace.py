@@ -143,6 +143,8 @@ SHAPES = [
     '{"role": "assistant", "tool_calls": [{"type": "function", "function": {"name": "f", "arguments": ""}}]}',
     '[{"type": "text", "text": "hm"}, {"type": "tool_use", "id": "1", "name": "f", "input": {"a": [1]}}]',
     '{"content": [{"type": "tool_use", "name": "f", "input": {}}], "role": "assistant"}',
+    '{"content": "", "tool_calls": [{"name": "f", "args": {"a": 1}, "id": "1", "type": "tool_call"}]}',
+    '{"name": "f", "args": null, "arguments": {"a": 2}}',
     '[{"tool": "a"}, {"tool": "b", "arguments": {}}, 3, null, "x"]',
     '{"type": "function", "function": {"name": "definition", "parameters": {}}}',
     '{"name": "not a call"}',
