@@ -228,26 +228,25 @@ def _is_phone(match: re.Match) -> bool:
     if len(groups) == 1:
         return (length in (10, 11) and number[0] == "0") or _NORTH_AMERICA.fullmatch(number) is not None
     gaps, trunk = set(re.findall(r"\D", number)), number[0] == "0"
-    if not 7 <= length <= 11 or (len(gaps) > 1 and not trunk) or _DATE.fullmatch(number):
+    if not 7 <= length <= 11 or (len(gaps) > 1 and not trunk):
         return False
     layout = [*map(len, groups)]
+    first_fits = layout[0] <= 4 or trunk or layout == [5, 5]
+    if not first_fits or layout[-1] < 2 or max(layout[1:-1], default=0) > 4:
+        return False
     if (
-        layout[-1] < 2 or (layout[0] > 4 and not trunk and layout != [5, 5]) or layout == [3, 2, 4]
-    ):  # ZIP code and house
-        return False
-    if not trunk and (
-        layout in ([1, 3, 3], [1, 3, 3, 3]) or (len(layout) == 2 and gaps == {"."})
-    ):  # thousands, decimals
-        return False
-    if max(layout[1:-1], default=0) > 4 or _NAMED.search(match.string, max(0, match.start() - 30), match.start()):
+        layout == [3, 2, 4]  # ZIP code and house
+        or (not trunk and layout in ([1, 3, 3], [1, 3, 3, 3]))  # thousands
+        or (not trunk and len(layout) == 2 and gaps == {"."})  # a decimal
+        or _DATE.fullmatch(number)
+        or _NAMED.search(match.string, max(0, match.start() - 30), match.start())
+    ):
         return False
     return (length >= 9 and layout != [5, 5]) or _CALLING.search(_near(match)) is not None
 
 
 _NORTH_AMERICA = re.compile(r"[2-9]\d\d[2-9]\d{6}")
-_DATE = re.compile(
-    r"\d{4}(\D)\d{1,2}\1\d{1,2}|\d{1,2}(\D)\d{1,2}\2\d{4}|(?:19|20)\d\d\D(?:19|20)\d\d"  # two years, too
-)
+_DATE = re.compile(r"\d{4}(\D)\d{1,2}\1\d{1,2}|\d{1,2}(\D)\d{1,2}\2\d{4}|(?:19|20)\d\d\D(?:19|20)\d\d")  # or two years
 _CALLING = re.compile(
     r"\b(?:(?:tele)?phones?|cell(?:phone)?|mobile|fax|call|dial|ring|text|sms|whatsapp|tel|numbers?|reach|contact|"
     r"answer|messag|voicemail|hotline)",
