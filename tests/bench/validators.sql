@@ -17,6 +17,12 @@ CREATE FUNCTION bench.owns(user_id text, entity text) RETURNS boolean
 
 COMMENT ON FUNCTION bench.owns(text, text) IS 'The look-up of owned_entities: as cheap as one can be.';
 
+-- What generated SQL reads.
+CREATE SCHEMA shop;
+CREATE TABLE shop.orders AS
+SELECT n AS id, (ARRAY['paid', 'sent', 'returned'])[n % 3 + 1] AS status, n % 50 AS total FROM generate_series(1, 200) AS n;
+SELECT flywheel.allow_generated_sql('shop');
+
 CREATE PROCEDURE bench.one_validator(function text, config jsonb, steps jsonb, n int)
     LANGUAGE plpgsql
 AS $$

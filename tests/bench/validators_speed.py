@@ -27,6 +27,10 @@ MOST = 20_000  # steps of one measurement
 CALL = {"output": '{"tool": "search", "arguments": {"q": "a"}}'}
 RANKED = {"context": [{"id": f"d{n}", "score": 1 / n} for n in range(1, 11)], "expected": '["d1", "d4", "d11"]'}
 OWNED = {"input": "Where is K-11853?", "user_id": "anna"}
+QUERY = {
+    "output": "SELECT status, count(*) FROM orders WHERE total > 20 GROUP BY status",
+    "expected": "SELECT o.status, sum(1) AS n FROM shop.orders o WHERE o.total > 20 GROUP BY 1 ORDER BY 1",
+}
 IN_SQL = [
     ("flywheel.novelty", {"topic": "bench"}, []),
     ("flywheel.on_topic", {"topic": "bench"}, []),
@@ -34,6 +38,8 @@ IN_SQL = [
     ("flywheel.no_repeated_calls", {"max": 3}, [CALL]),
     ("flywheel.step_budget", {"limit": 8}, [CALL]),
     ("flywheel.retrieval", {"metric": "ndcg_at_k"}, [RANKED]),
+    ("flywheel.sql_executes", {"schema": "shop"}, [QUERY]),
+    ("flywheel.sql_same_result", {"schema": "shop"}, [QUERY]),
 ]
 
 
