@@ -1,6 +1,5 @@
 """`flywheel align`: what the numbers say of a judge, and what to do next."""
 
-import shlex
 from math import ceil
 from typing import Any
 
@@ -36,7 +35,7 @@ def read(conn: psycopg.Connection, judge: str) -> Row:
 def advice(found: Row) -> list[str]:
     """Sentences, most useful first."""
     judge, now, diff = found["judge"], found["versions"][0], found["diff"]
-    review = f"flywheel review {shlex.quote(judge)}"
+    review = f"flywheel review {judge}"
     todo = []
     if not now["n"]:
         ask = f"SELECT flywheel.evaluate('{judge}')" if now["mode"] == "on_demand" else "run flywheel worker"

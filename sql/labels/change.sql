@@ -50,24 +50,6 @@ $$;
 COMMENT ON FUNCTION flywheel.renew_label() IS
 'Trigger: another answer is given now, of the step as it is now; what was approved was another one.';
 
-CREATE FUNCTION flywheel.another_twin() RETURNS trigger
-    LANGUAGE plpgsql
-AS $$
-BEGIN
-    IF NOT EXISTS (SELECT FROM flywheel.labels l WHERE l.id = OLD.duplicate_of) THEN
-        NEW.duplicate_of := (
-            SELECT n.label_id
-            FROM flywheel.traces t
-            CROSS JOIN LATERAL flywheel.near_duplicates(NEW.trace_group, flywheel.shingles(concat_ws(E'\n', t.input, t.output)), NEW.keys) n
-            WHERE t.id = NEW.step_id AND n.split <> NEW.split LIMIT 1);
-    END IF;
-    RETURN NEW;
-END
-$$;
-
-COMMENT ON FUNCTION flywheel.another_twin() IS
-'Trigger: when the label goes that this one is a duplicate of, another of the same text may stand: of another rater, or for another validator.';
-
 CREATE FUNCTION flywheel.vet_example() RETURNS trigger
     LANGUAGE plpgsql
 AS $$
@@ -100,17 +82,12 @@ CREATE TRIGGER renew_label
     BEFORE UPDATE OF passed, score, category, critique ON flywheel.labels
     FOR EACH ROW EXECUTE FUNCTION flywheel.renew_label();
 
-CREATE TRIGGER another_twin
-    BEFORE UPDATE OF duplicate_of ON flywheel.labels
-    FOR EACH ROW WHEN (OLD.duplicate_of IS NOT NULL AND NEW.duplicate_of IS NULL) EXECUTE FUNCTION flywheel.another_twin();
-
 CREATE TRIGGER vet_example
     BEFORE UPDATE OF example_approved_by, example_approved_at ON flywheel.labels
     FOR EACH ROW EXECUTE FUNCTION flywheel.vet_example();
 
 COMMENT ON TRIGGER own_label ON flywheel.labels IS 'Only created_by changes or deletes a label.';
 COMMENT ON TRIGGER renew_label ON flywheel.labels IS 'A changed answer is a new one.';
-COMMENT ON TRIGGER another_twin ON flywheel.labels IS 'A text in two splits counts once.';
 COMMENT ON TRIGGER vet_example ON flywheel.labels IS 'Nobody approves an example alone.';
 
 CREATE FUNCTION flywheel.approve_example(label_id bigint, withdraw boolean DEFAULT false) RETURNS void

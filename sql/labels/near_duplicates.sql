@@ -69,3 +69,27 @@ $$;
 
 COMMENT ON FUNCTION flywheel.near_duplicates(text, int[], int[]) IS
 'Labels that count, of other trace groups, whose step has the same text but for one or two words (at most 8 word pairs differ, and four fifths are common). Where five different wordings are that near it is a template that is filled in, and only the very same text is a duplicate.';
+
+CREATE FUNCTION flywheel.another_twin() RETURNS trigger
+    LANGUAGE plpgsql
+AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM flywheel.labels l WHERE l.id = OLD.duplicate_of) THEN
+        NEW.duplicate_of := (
+            SELECT n.label_id
+            FROM flywheel.traces t
+            CROSS JOIN LATERAL flywheel.near_duplicates(NEW.trace_group, flywheel.shingles(concat_ws(E'\n', t.input, t.output)), NEW.keys) n
+            WHERE t.id = NEW.step_id AND n.split <> NEW.split LIMIT 1);
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+COMMENT ON FUNCTION flywheel.another_twin() IS
+'Trigger: when the label goes that this one is a duplicate of, another of the same text may stand: of another rater, or for another validator.';
+
+CREATE TRIGGER another_twin
+    BEFORE UPDATE OF duplicate_of ON flywheel.labels
+    FOR EACH ROW WHEN (OLD.duplicate_of IS NOT NULL AND NEW.duplicate_of IS NULL) EXECUTE FUNCTION flywheel.another_twin();
+
+COMMENT ON TRIGGER another_twin ON flywheel.labels IS 'A text in two splits counts once.';
